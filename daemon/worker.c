@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * worker.c - a thread that owns listeners: receive -> facts -> decide -> answer -> record.
+ *
+ * Theory of operation. The loop is one poll(2) over all listeners, then the
+ * connector of the process cache, then an eventfd for commands. poll(2) and not
+ * epoll: with SYNC_WAKE_UP the kernel hands the CPU from target to worker and
+ * back only where the waker's hint reaches the sleeper, and epoll loses it
+ * (twice the time in real programs). A ready listener is served one
+ * notification a pass, so that a flood of one client delays another by one call.
+ * A notification has one way (worker_serve) and one end (worker_finish). The
+ * worker receives only while its ring has room for the record: a full ring
+ * holds calls back in the kernel, it loses nothing and allows nothing.
+ */
+#include "daemon/worker.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "daemon/journal.h"
+#include "daemon/notif.h"
+#include "daemon/proc.h"
+#include "proto/base.h"
+
+#define RING_FULL_RETRY_MS 5
+
+struct worker {
+	struct worker_options o;
+	pthread_t thread;
+	struct notif notif;
+	struct proc_cache *procs;
+	int wake; /* eventfd */
+	_Atomic bool stop;
+	_Atomic uint64_t alive_ns;
+	_Atomic size_t load;
+	pthread_mutex_t lock; /* of incoming */
+	struct client **incoming;
+	size_t n_incoming;
+
+	/* The thread's own. polls: one for each client, then connector, then wake. */
+	struct pollfd *polls;
+	struct client **clients;
+	size_t n, size;
+	bool held; /* the ring was full at the last look */
+};
+
+/* A notification on its way. */
+struct call {
+	struct client *client;
+	const struct seccomp_notif *req;
+	struct facts facts;
+	struct verdict verdict;
+	uint64_t start_ns;
+	int answered; /* 0, or the -errno of the answer */
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int64_t wall_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* ---- facts ------------------------------------------------------------- */
+
+/* False: the notification is not valid any more. */
+static bool gather_facts(struct worker *w, struct call *call)
+{
+	const struct seccomp_notif *req = call->req;
+	struct facts *f = &call->facts;
+	int a = arch_from_audit(req->data.arch, req->data.nr);
+	bool fresh, was_read;
+
+	f->arch = req->data.arch;
+	f->nr = req->data.nr;
+	for (int i = 0; i < 6; i++)
+		f->args[i] = req->data.args[i];
+	f->now_ns = call->start_ns;
+	fresh = a >= 0 && view_needs_proc(call->client->view, (enum arch)a, f->nr);
+	f->proc = proc_read(w->procs, (pid_t)req->pid, fresh, &was_read);
+	if (!was_read || notif_valid(call->client->listener, req->id))
+		return true;
+	/* The thread is gone and its number may be another's by now. */
+	proc_forget(w->procs, (pid_t)req->pid);
+	f->proc = NULL;
+	return false;
+}
+
+/* ---- answer ------------------------------------------------------------ */
+
+/* SIGKILL for the target's thread group. The pidfd is opened before the id is checked: a target
+ * that is still waiting then is the one that the pidfd names. */
+static int kill_target(const struct call *call)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (!call->facts.proc)
+		return -ESRCH;
+	fd = (int)syscall(SYS_pidfd_open, call->facts.proc->tgid, 0);
+	if (fd < 0)
+		return -errno;
+	if (!notif_valid(call->client->listener, call->req->id))
+		return -ENOENT;
+	return syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0 ? -errno : 0;
+}
+
+static int answer_kill(struct worker *w, struct call *call)
+{
+	int r = kill_target(call);
+
+	if (r == -ENOENT)
+		return r;
+	if (r < 0) {
+		/* It cannot be killed from here: it must not go on with the call either. */
+		decide_failure(call->client->view, &call->verdict);
+		return notif_error(&w->notif, call->client->listener, call->verdict.err);
+	}
+	/* Should the signal be slow, the call fails; usually nobody waits any more. */
+	(void)notif_error(&w->notif, call->client->listener, EPERM);
+	return 0;
+}
+
+static int answer_verdict(struct worker *w, struct call *call)
+{
+	const struct verdict *v = &call->verdict;
+	int fd = call->client->listener;
+
+	if (v->mode == MODE_PERMISSIVE)
+		return notif_continue(&w->notif, fd);
+	switch (v->kind) {
+	case VERDICT_ALLOW:
+		return notif_continue(&w->notif, fd);
+	case VERDICT_RETURN:
+		return notif_return(&w->notif, fd, v->value);
+	case VERDICT_KILL:
+		return answer_kill(w, call);
+	default:
+		return notif_error(&w->notif, fd, v->err);
+	}
+}
+
+static void answer(struct worker *w, struct call *call)
+{
+	int r = answer_verdict(w, call);
+
+	if (r < 0 && r != -ENOENT && r != -EINPROGRESS) {
+		/* The kernel refused the answer (no CONTINUE before 5.5, a bad value): deny. */
+		decide_failure(call->client->view, &call->verdict);
+		if (notif_error(&w->notif, call->client->listener, call->verdict.err) == 0)
+			r = 0;
+	}
+	call->answered = r;
+}
+
+/* ---- record ------------------------------------------------------------ */
+
+static void fill_decision(const struct call *call, struct decision *d)
+{
+	const struct client *c = call->client;
+	const struct profile *p = c->view->profile;
+	const struct proc_facts *proc = call->facts.proc;
+	const struct verdict *v = &call->verdict;
+
+	*d = (struct decision){
+		.client = c->id,
+		.unit = c->identity.unit ? c->identity.unit : "",
+		.profile = p->name,
+		.pid = proc ? proc->tgid : 0,
+		.tid = (pid_t)call->req->pid,
+		.uid = proc ? proc->uid : c->identity.uid,
+		.gid = proc ? proc->gid : c->identity.gid,
+		.comm = proc ? proc->comm : "",
+		.exe = proc ? proc->exe : "",
+		.arch = call->facts.arch,
+		.syscall = "",
+		.nr = call->facts.nr,
+		.detail = "",
+		.rule = v->rule >= 0 ? p->rules[v->rule].name : "",
+		.verdict = v->kind,
+		.err = v->kind == VERDICT_DENY ? v->err : 0,
+		.value = v->kind == VERDICT_RETURN ? v->value : 0,
+		.basis = v->basis,
+		.by = v->by,
+		.operator_user = "",
+		.mode = v->mode,
+		.count = 1,
+	};
+	memcpy(d->args, call->facts.args, sizeof(d->args));
+}
+
+static void record_outcome(const struct call *call, struct ring_entry *e)
+{
+	e->latency_us = (uint32_t)((now_ns() - call->start_ns) / 1000);
+	if (call->answered == -ENOENT) {
+		e->verdict = VERDICT_GONE;
+		e->err = 0;
+	} else if (call->answered < 0) {
+		e->verdict = VERDICT_ERROR;
+		e->err = -call->answered;
+	}
+}
+
+static void count(struct client *c, enum record_verdict v, enum record_by by)
+{
+	/* One writer: a plain load and store, no locked instruction. */
+	_Atomic uint64_t *n = &c->counters.verdicts[v];
+
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+	if (by == BY_FAILURE) {
+		n = &c->counters.failures;
+		atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+				      memory_order_relaxed);
+	}
+}
+
+/* Lays the record out in the ring, where one is due; not yet seen by the log thread. */
+static struct ring_entry *lay_out(struct worker *w, struct call *call, int64_t us)
+{
+	struct ring_entry *e;
+	struct decision d;
+
+	if (!call->verdict.record)
+		return NULL;
+	fill_decision(call, &d);
+	d.time_us = d.last_us = us;
+	e = ring_reserve(w->o.ring, ring_entry_size(&d));
+	if (e)
+		ring_entry_fill(e, &d, call->verdict.log);
+	return e;
+}
+
+/* The one end of a notification: the entry is laid out before the answer, completed and
+ * committed after it. */
+static void worker_finish(struct worker *w, struct call *call)
+{
+	int64_t us = wall_us();
+	struct ring_entry *e = lay_out(w, call, us);
+
+	if (call->verdict.record && !e) /* cannot be: there was room for the greatest entry */
+		decide_failure(call->client->view, &call->verdict);
+	if (call->answered == 0) {
+		enum record_by by = call->verdict.by;
+
+		answer(w, call);
+		if (call->verdict.by != by) /* the answer failed and became a denial */
+			e = lay_out(w, call, us);
+	}
+	if (e) {
+		record_outcome(call, e);
+		ring_commit(w->o.ring);
+		log_kick(w->o.log, w->o.ring);
+	}
+	count(call->client, call->answered < 0 ? VERDICT_GONE : call->verdict.kind,
+	      call->verdict.by);
+	atomic_store_explicit(&call->client->counters.last_us, us, memory_order_relaxed);
+}
+
+/* ---- the way of a notification ------------------------------------------ */
+
+static void worker_serve(struct worker *w, struct client *c)
+{
+	struct call call = {.client = c, .req = w->notif.req};
+
+	if (notif_receive(&w->notif, c->listener) < 0)
+		return; /* the target went, or a signal: poll tells what is left */
+	call.start_ns = now_ns();
+	if (gather_facts(w, &call))
+		decide(c->view, &call.facts, c->buckets, &call.verdict);
+	else {
+		call.answered = -ENOENT;
+		decide_failure(c->view, &call.verdict);
+	}
+	worker_finish(w, &call);
+}
+
+/* ---- clients ------------------------------------------------------------ */
+
+static bool grow(struct worker *w)
+{
+	size_t size = w->size ? w->size * 2 : 16;
+	struct pollfd *polls = realloc(w->polls, (size + 2) * sizeof(*polls));
+	struct client **clients;
+
+	if (!polls)
+		return false;
+	w->polls = polls;
+	clients = realloc(w->clients, size * sizeof(struct client *));
+	if (!clients)
+		return false;
+	w->clients = clients;
+	w->size = size;
+	return true;
+}
+
+static void retire(struct worker *w, size_t i)
+{
+	struct client *c = w->clients[i];
+
+	w->n--;
+	w->clients[i] = w->clients[w->n];
+	w->polls[i] = w->polls[w->n];
+	atomic_fetch_sub_explicit(&w->load, 1, memory_order_relaxed);
+	w->o.ended(c, w->o.data);
+}
+
+static void take_incoming(struct worker *w)
+{
+	uint64_t drain;
+
+	(void)!read(w->wake, &drain, sizeof(drain));
+	pthread_mutex_lock(&w->lock);
+	while (w->n_incoming > 0) {
+		if (w->n == w->size && !grow(w))
+			break; /* tried again on the next pass */
+		w->clients[w->n] = w->incoming[--w->n_incoming];
+		w->polls[w->n] = (struct pollfd){.fd = w->clients[w->n]->listener,
+						 .events = w->held ? 0 : POLLIN};
+		notif_set_sync(w->clients[w->n]->listener);
+		w->n++;
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- the loop ------------------------------------------------------------ */
+
+/* Listeners are watched only while there is room to record what they say. */
+static void hold(struct worker *w, bool full)
+{
+	if (full)
+		journal_event(EVENT_OVERLOAD, 4, NULL,
+			      "A worker's record ring is full: calls wait until the decision log "
+			      "catches up");
+	for (size_t i = 0; i < w->n; i++)
+		w->polls[i].events = full ? 0 : POLLIN;
+	w->held = full;
+}
+
+static int wait_for_events(struct worker *w)
+{
+	bool full = !ring_has_room(w->o.ring);
+
+	if (full != w->held)
+		hold(w, full);
+	w->polls[w->n] = (struct pollfd){.fd = proc_cache_fd(w->procs), .events = POLLIN};
+	w->polls[w->n + 1] = (struct pollfd){.fd = w->wake, .events = POLLIN};
+	return poll(w->polls, w->n + 2, full ? RING_FULL_RETRY_MS : -1);
+}
+
+static void serve_ready(struct worker *w)
+{
+	/* Backwards: retire() fills the gap with the last client, which was served already. */
+	for (size_t i = w->n; i-- > 0;) {
+		short got = w->polls[i].revents;
+
+		if (got & (POLLHUP | POLLERR | POLLNVAL))
+			retire(w, i);
+		else if ((got & POLLIN) && ring_has_room(w->o.ring))
+			worker_serve(w, w->clients[i]);
+	}
+}
+
+static void *worker_main(void *data)
+{
+	struct worker *w = data;
+	bool woken;
+
+	while (!atomic_load(&w->stop)) {
+		atomic_store_explicit(&w->alive_ns, now_ns(), memory_order_relaxed);
+		if (wait_for_events(w) < 0)
+			continue; /* EINTR, or ENOMEM: nothing was marked ready */
+		if (w->polls[w->n].revents)
+			proc_cache_drain(w->procs);
+		woken = w->polls[w->n + 1].revents != 0; /* the array moves when clients go */
+		serve_ready(w);
+		if (woken)
+			take_incoming(w);
+	}
+	return NULL;
+}
+
+/* ---- from outside --------------------------------------------------------- */
+
+static void wake(struct worker *w)
+{
+	uint64_t one = 1;
+
+	(void)!write(w->wake, &one, sizeof(one));
+}
+
+int worker_adopt(struct worker *w, struct client *c)
+{
+	struct client **list;
+
+	pthread_mutex_lock(&w->lock);
+	list = realloc(w->incoming, (w->n_incoming + 1) * sizeof(struct client *));
+	if (list) {
+		w->incoming = list;
+		w->incoming[w->n_incoming++] = c;
+		atomic_fetch_add_explicit(&w->load, 1, memory_order_relaxed);
+	}
+	pthread_mutex_unlock(&w->lock);
+	if (!list)
+		return -ENOMEM;
+	wake(w);
+	return 0;
+}
+
+size_t worker_load(const struct worker *w)
+{
+	return atomic_load_explicit(&w->load, memory_order_relaxed);
+}
+
+uint64_t worker_alive_ns(const struct worker *w)
+{
+	return atomic_load_explicit(&w->alive_ns, memory_order_relaxed);
+}
+
+void worker_ping(struct worker *w)
+{
+	wake(w);
+}
+
+static int start_thread(struct worker *w)
+{
+	sigset_t all, old;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&w->thread, NULL, worker_main, w);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r == 0)
+		(void)pthread_setname_np(w->thread, "worker");
+	return -r;
+}
+
+static void worker_destroy(struct worker *w)
+{
+	proc_cache_free(w->procs);
+	notif_done(&w->notif);
+	close_fd(w->wake);
+	pthread_mutex_destroy(&w->lock);
+	free(w->incoming);
+	free(w->polls);
+	free(w->clients);
+	free(w);
+}
+
+int worker_new(const struct worker_options *o, struct worker **ret)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	int r = -ENOMEM;
+
+	if (!w)
+		return -ENOMEM;
+	w->o = *o;
+	pthread_mutex_init(&w->lock, NULL);
+	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	w->procs = proc_cache_new();
+	if (w->wake < 0)
+		r = -errno;
+	else if (w->procs && grow(w))
+		r = notif_init(&w->notif);
+	atomic_store(&w->alive_ns, now_ns());
+	if (r == 0)
+		r = start_thread(w);
+	if (r < 0) {
+		worker_destroy(w);
+		return r;
+	}
+	*ret = w;
+	return 0;
+}
+
+struct worker *worker_free(struct worker *w)
+{
+	if (!w)
+		return NULL;
+	atomic_store(&w->stop, true);
+	wake(w);
+	pthread_join(w->thread, NULL);
+	while (w->n > 0)
+		retire(w, w->n - 1);
+	while (w->n_incoming > 0)
+		w->o.ended(w->incoming[--w->n_incoming], w->o.data);
+	worker_destroy(w);
+	return NULL;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * measure.c - what the benchmarks time, one figure a run on stdout.
+ *
+ *   measure calls N           ns a getppid(2), from within
+ *   measure raw N             the same under a bare RECV+SEND loop with SYNC_WAKE_UP: the floor
+ *   measure spawn N CMD...    us to start CMD and wait for its end
+ */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <spawn.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "daemon/notif.h"
+#include "proto/base.h"
+
+extern char **environ;
+
+static double now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static int calls(long n)
+{
+	double start;
+
+	for (long i = 0; i < n / 10; i++)
+		(void)syscall(SYS_getppid);
+	start = now_ns();
+	for (long i = 0; i < n; i++)
+		(void)syscall(SYS_getppid);
+	printf("%.0f\n", (now_ns() - start) / (double)n);
+	return 0;
+}
+
+static int load_notify(void)
+{
+	struct sock_filter insns[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {ARRAY_SIZE(insns), insns};
+
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return notif_load(&prog, true);
+}
+
+static int send_fd(int sock, int fd)
+{
+	char byte = 0, control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {&byte, 1};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
+			   .msg_controllen = sizeof(control)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	return sendmsg(sock, &m, 0) < 0 ? -errno : 0;
+}
+
+static int receive_fd(int sock)
+{
+	char byte, control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = {&byte, 1};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
+			   .msg_controllen = sizeof(control)};
+	int fd = -1;
+
+	if (recvmsg(sock, &m, 0) > 0 && CMSG_FIRSTHDR(&m))
+		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(int));
+	return fd;
+}
+
+static int supervise(int listener)
+{
+	struct seccomp_notif req;
+	struct seccomp_notif_resp resp;
+
+	notif_set_sync(listener);
+	for (;;) {
+		memset(&req, 0, sizeof(req));
+		if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &req) < 0)
+			return errno == ENOENT ? 0 : 1;
+		memset(&resp, 0, sizeof(resp));
+		resp.id = req.id;
+		resp.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+		if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 && errno != ENOENT)
+			return 1;
+	}
+}
+
+static int raw(long n)
+{
+	int sv[2], listener, status = 1;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sv) < 0)
+		return 1;
+	pid = fork();
+	if (pid == 0) {
+		listener = load_notify();
+		if (listener < 0 || send_fd(sv[1], listener) < 0)
+			_exit(1);
+		close(listener);
+		status = calls(n);
+		(void)fflush(stdout);
+		_exit(status);
+	}
+	close(sv[1]);
+	listener = receive_fd(sv[0]);
+	if (listener < 0)
+		return 1;
+	/* The last user's exit ends the loop, at once or by the child's end. */
+	if (fork() == 0)
+		_exit(supervise(listener));
+	close(listener);
+	(void)waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static int spawn(long n, char **cmd)
+{
+	double start = now_ns();
+	int status;
+	pid_t pid;
+
+	for (long i = 0; i < n; i++) {
+		if (posix_spawnp(&pid, cmd[0], NULL, NULL, cmd, environ) != 0)
+			return 1;
+		if (waitpid(pid, &status, 0) < 0 || status != 0)
+			return 1;
+	}
+	printf("%.0f\n", (now_ns() - start) / 1000 / (double)n);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	long n = argc > 2 ? atol(argv[2]) : 0;
+
+	if (n > 0 && strcmp(argv[1], "calls") == 0)
+		return calls(n);
+	if (n > 0 && strcmp(argv[1], "raw") == 0)
+		return raw(n);
+	if (n > 0 && argc > 3 && strcmp(argv[1], "spawn") == 0)
+		return spawn(n, argv + 3);
+	(void)fputs("usage: measure calls|raw N | measure spawn N CMD...\n", stderr);
+	return 2;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * kernel_facts.c - what the design takes for granted about the kernel, tried out: should a
+ * future kernel answer otherwise, this test says so before a user does.
+ */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "daemon/notif.h"
+#include "proto/base.h"
+
+static int tests, failures;
+
+static void check(bool ok, const char *name)
+{
+	tests++;
+	failures += !ok;
+	printf("%sok %d - %s\n", ok ? "" : "not ", tests, name);
+}
+
+static int load_getppid(void)
+{
+	struct sock_filter insns[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {ARRAY_SIZE(insns), insns};
+
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return notif_load(&prog, true);
+}
+
+/* ---- a target that shares our descriptors until it is told apart --------------------- */
+
+static _Atomic int shared_listener = -1;
+
+/* Filters are a thread's: this thread takes one, the others stay free of it. */
+static void *filtered_thread(void *data)
+{
+	long *result = data;
+
+	atomic_store(&shared_listener, load_getppid());
+	*result = syscall(SYS_getppid);
+	return NULL;
+}
+
+static int poll_for(int fd, short events, int ms)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	return poll(&p, 1, ms) > 0 ? p.revents : 0;
+}
+
+static int wait_for_listener(void)
+{
+	int fd;
+
+	while ((fd = atomic_load(&shared_listener)) == -1)
+		usleep(1000);
+	return fd;
+}
+
+static void test_thread(struct notif *n)
+{
+	pthread_t t;
+	long result = 0;
+	int fd, r;
+
+	pthread_create(&t, NULL, filtered_thread, &result);
+	fd = wait_for_listener();
+	check(fd >= 0, "a filter with WAIT_KILLABLE_RECV and a listener is loaded");
+	check(notif_is_listener(fd), "its descriptor is known for a listener");
+	check(syscall(SYS_getppid) >= 0, "a thread from before the filter stays unfiltered");
+	check(poll_for(fd, POLLIN, 2000) == POLLIN, "a waiting call is POLLIN");
+	check(notif_receive(n, fd) == 0 && n->req->data.nr == SYS_getppid, "it is received");
+	check(n->req->id != 0, "its id is not 0");
+	check(notif_valid(fd, n->req->id), "its id is valid");
+	check(poll_for(fd, POLLIN | POLLOUT, 0) == POLLOUT,
+	      "after that it is POLLOUT: never wait for it");
+	check(notif_return(n, fd, 0x123456789abcLL) == 0, "an answer of 64 bits is taken");
+	r = notif_error(n, fd, EPERM);
+	check(r == -ENOENT || r == -EINPROGRESS, "a second answer is not");
+	pthread_join(t, NULL);
+	check(result == 0x123456789abcLL, "and arrives");
+	check(poll_for(fd, POLLIN, 2000) & POLLHUP, "when the last user has gone: POLLHUP");
+	check(!(poll_for(fd, POLLIN, 0) & POLLIN), "and no POLLIN");
+	close(fd);
+}
+
+/* ---- a target that dies ------------------------------------------------------------- */
+
+static pid_t start_target(int *ret_listener)
+{
+	int p[2];
+	pid_t pid;
+
+	if (pipe(p) < 0)
+		exit(99);
+	pid = fork();
+	if (pid == 0) {
+		int fd = load_getppid();
+
+		(void)!write(p[1], &fd, sizeof(fd));
+		for (;;)
+			(void)syscall(SYS_getppid);
+	}
+	if (read(p[0], ret_listener, sizeof(int)) != sizeof(int))
+		exit(99);
+	close(p[0]);
+	close(p[1]);
+	/* The target does not close its copy; we take ours by pidfd_getfd(2). */
+	*ret_listener =
+		(int)syscall(SYS_pidfd_getfd, syscall(SYS_pidfd_open, pid, 0), *ret_listener, 0);
+	return pid;
+}
+
+static void test_death(struct notif *n)
+{
+	int fd;
+	pid_t pid = start_target(&fd);
+
+	check(fd >= 0 && notif_is_listener(fd), "a listener is taken over by pidfd_getfd");
+	check(poll_for(fd, POLLIN, 2000) == POLLIN, "the target calls");
+	check(notif_receive(n, fd) == 0 && (pid_t)n->req->pid == pid, "received, with its pid");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	check(!notif_valid(fd, n->req->id), "a dead target's id is not valid");
+	check(notif_continue(n, fd) == -ENOENT, "and cannot be answered: ENOENT");
+	close(fd);
+}
+
+static void test_not_listeners(void)
+{
+	int p[2];
+
+	if (pipe(p) < 0)
+		return;
+	check(!notif_is_listener(p[0]), "a pipe is no listener");
+	check(!notif_is_listener(-1), "nor is no descriptor");
+	check(!notif_is_listener(0), "nor standard input");
+	close(p[0]);
+	close(p[1]);
+}
+
+int main(void)
+{
+	struct notif_features f;
+	struct notif n;
+
+	alarm(60);
+	if (notif_probe(&f) < 0 || !f.user_notif || !f.wait_killable || !f.cont) {
+		printf("1..0 # SKIP the kernel has no user notification with WAIT_KILLABLE_RECV\n");
+		return 77;
+	}
+	if (notif_init(&n) < 0)
+		return 99;
+	test_thread(&n);
+	test_death(&n);
+	test_not_listeners();
+	notif_done(&n);
+	printf("1..%d\n", tests);
+	return failures != 0;
+}
