@@ -70,25 +70,35 @@ static json_t *features_json(const struct notif_features *f)
 			 "peer_pidfd", f->peer_pidfd, "pidfd_info", f->pidfd_info);
 }
 
+static json_t *daemon_json(const struct server *s)
+{
+	int64_t up = (wall_us() - s->started_us) / 1000000;
+	char started[RECORD_TIME_MAX];
+
+	record_time_format(s->started_us, started);
+	return json_pack("{s:s, s:i, s:I, s:s, s:o}", "version", PACKAGE_VERSION, "pid",
+			 (int)getpid(), "uptime_s", (json_int_t)(up > 0 ? up : 0), "started",
+			 started, "config", api_string(s->config_path ? s->config_path : ""));
+}
+
 void api_status(struct api_call *c)
 {
 	const struct server *s = c->server;
-	char started[RECORD_TIME_MAX];
-	int64_t up = (wall_us() - s->started_us) / 1000000;
+	json_t *status = daemon_json(s);
+	json_t *parts = json_pack("{s:o, s:o, s:o, s:{s:I, s:o}, s:I, s:I, s:I, s:o}", "clients",
+				  clients_json(s), "workers", workers_json(s), "log", log_json(s),
+				  "profiles", "count", (json_int_t)store_count(s->store), "refused",
+				  refused_json(s), "reloads", (json_int_t)s->reloads,
+				  "reloads_refused", (json_int_t)s->reloads_refused, "connections",
+				  (json_int_t)api_connections(c->api), "features",
+				  features_json(&s->features));
 
-	record_time_format(s->started_us, started);
-	api_reply(c->req, 200,
-		  json_pack("{s:s, s:i, s:I, s:s, s:o, s:o, s:o, s:{s:I, s:o}, s:I, s:I, s:I, "
-			    "s:o, s:o}",
-			    "version", PACKAGE_VERSION, "pid", (int)getpid(), "uptime_s",
-			    (json_int_t)(up > 0 ? up : 0), "started", started, "clients",
-			    clients_json(s), "workers", workers_json(s), "log", log_json(s),
-			    "profiles", "count", (json_int_t)store_count(s->store), "refused",
-			    refused_json(s), "reloads", (json_int_t)s->reloads, "reloads_refused",
-			    (json_int_t)s->reloads_refused, "connections",
-			    (json_int_t)api_connections(c->api), "config",
-			    api_string(s->config_path ? s->config_path : ""), "features",
-			    features_json(&s->features)));
+	if (!status || !parts || json_object_update(status, parts) < 0) {
+		json_decref(status);
+		status = NULL;
+	}
+	json_decref(parts);
+	api_reply(c->req, 200, status);
 }
 
 /* ---- detect ---------------------------------------------------------------------- */
@@ -104,7 +114,7 @@ struct feature {
 		name, since, offsetof(struct notif_features, member), with, without, \
 	}
 
-static const struct feature features[] = {
+static const struct feature feature_rows[] = {
 	FEATURE("user_notif", user_notif, "5.0", "the daemon decides what filters notify",
 		"nothing can be supervised"),
 	FEATURE("continue", cont, "5.5", "notified calls can be allowed",
@@ -130,8 +140,8 @@ void api_detect(struct api_call *c)
 	json_t *list = json_array();
 	json_t *archs = json_array();
 
-	for (size_t i = 0; list && i < ARRAY_SIZE(features); i++) {
-		const struct feature *f = &features[i];
+	for (size_t i = 0; list && i < ARRAY_SIZE(feature_rows); i++) {
+		const struct feature *f = &feature_rows[i];
 		bool has = *((const bool *)((const char *)&c->server->features + f->offset));
 
 		json_array_append_new(list, json_pack("{s:s, s:b, s:s, s:s}", "name", f->name,

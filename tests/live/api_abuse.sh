@@ -97,6 +97,21 @@ if what == "send":
     send(eval("b'" + sys.argv[4] + "'"))
 elif what == "many":
     many()
+elif what == "bound":
+    name = os.path.join(sys.argv[4], "s")
+    name += "x" * (107 - len(name))
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(name)
+    s.connect(path)
+    s.settimeout(60)
+    print(answer(s, b"GET /v1/status HTTP/1.1\r\nConnection: close\r\n\r\n").split(b" ")[1].decode())
+elif what == "exhaust":
+    held = [connect() for _ in range(90)]
+    time.sleep(1)
+    ticks = lambda: sum(map(int, open("/proc/%s/stat" % pid).read().rsplit(")", 1)[1].split()[11:13]))
+    before = ticks()
+    time.sleep(2)
+    print("idle" if ticks() - before < 50 else "busy: %d ticks" % (ticks() - before))
 elif what == "user":
     a_user()
 else:
@@ -126,6 +141,8 @@ is "a body of less than nothing" "$(abuse send \
 	'POST /v1/reload HTTP/1.1\r\nConnection: close\r\nContent-Length: -5\r\n\r\n')" 400
 is "a chunk too long" "$(abuse send \
 	'POST /v1/reload HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n7fffffff\r\nx')" 413
+# libevent before 2.1.12-stable-8+deb12u1 aborts (CVE-2026-63388).
+is "a client with a long name" "$(abuse bound "$T")" 200
 many=$(abuse many)
 like "1000 connections: those too many are told" "$many" 'refused:(7[0-9][0-9]|800) '
 like "1000 connections: no room meanwhile" "$many" 'while:503 '
@@ -143,4 +160,13 @@ is "a request letter by letter" "$(cat "$T/dribble")" ended
 wait $idle
 is "no request at all" "$(cat "$T/idle")" ended
 check "the daemon still answers" ctl status
+
+# No descriptors left: it neither spins nor ends, and goes on when there are some.
+if command -v prlimit >/dev/null; then
+	prlimit --pid "$daemon_pid" --nofile=60:60
+	is "out of descriptors" "$(abuse exhaust)" idle
+	check "and back" wait_until 10 ctl status
+else
+	skip "out of descriptors" "no prlimit"
+fi
 done_testing
