@@ -78,8 +78,10 @@ static void add_profiles(struct table *t, json_t *status)
 	json_array_foreach (json_object_get(profiles, "refused"), i, item) {
 		_cleanup_free_ char *text = NULL;
 
-		if (asprintf(&text, "%s was refused, what ran before stays in force",
-			     ctl_text(item, "name")) < 0)
+		bool running = json_is_true(json_object_get(item, "running"));
+
+		if (asprintf(&text, "%s was refused, %s", ctl_text(item, "name"),
+			     running ? "what ran before stays in force" : "it is not in force") < 0)
 			text = NULL;
 		table_add(t, "");
 		table_styled(t, TABLE_BAD, text ? text : "");

@@ -9,11 +9,11 @@
  *
  *      main thread                              helper thread
  *      gets and checks the program
- *      starts the helper  ------------------->  waits for `listener`
+ *      starts the helper  ------------------->  says that it runs, waits at the gate
  *      seccomp(2), stores `listener`
- *      spins on `go`: no system call            sends the listener, awaits the answer
+ *      comes to the gate: no system call        sends the listener, awaits the answer
  *                                               refused: exit_group(125)
- *      execve(2)          <-------------------  sets `go`
+ *      execve(2)          <-------------------  opens the gate
  *      failed: stores `exec_error`, spins       finds `exec_error`: exit_group(126, 127)
  *      succeeded: the helper is gone
  *
@@ -31,6 +31,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -40,6 +41,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "client/gate.h"
 #include "client/priority.h"
 #include "client/resolve.h"
 #include "proto/base.h"
@@ -53,12 +55,9 @@
 #define HELPER_STACK	  (256 * 1024)
 #define SEALS		  (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-#define POLL_US	 20
 #define SLICE_NS 100000
 
-#define LISTENER_PENDING (-1)
-#define LISTENER_NONE	 (-2)
-#define EXEC_PRETENDED	 (-1) /* execve(2) said that it succeeded, and did not */
+#define EXEC_PRETENDED (-1) /* execve(2) said that it succeeded, and did not */
 
 struct program {
 	struct sock_fprog prog;
@@ -69,7 +68,10 @@ struct program {
 
 /* What the two threads share. */
 struct handover {
-	_Atomic int listener, go, exec_error;
+	sem_t awake; /* the helper runs */
+	struct gate *gate;
+	_Atomic int exec_error;
+	int listener; /* set before the main thread comes to the gate */
 	const struct options *options;
 	const struct program *program;
 	char **paths;
@@ -227,17 +229,6 @@ static _Noreturn void end_process(int status)
 	_exit(status);
 }
 
-/* The main thread cannot wake anybody up. Sleeping, not yielding: who wakes up is soon let run
- * in the place of who spins. */
-static int await_listener(struct handover *h)
-{
-	int fd;
-
-	while ((fd = atomic_load(&h->listener)) == LISTENER_PENDING)
-		sleep_us(POLL_US);
-	return fd;
-}
-
 static void hand_over(struct handover *h, int listener)
 {
 	json_t *answer = NULL;
@@ -347,8 +338,9 @@ static _Noreturn void watch_exec(const struct handover *h)
 	}
 }
 
-/* Every moment that the helper waits for a CPU the main thread spins: short slices (Linux 6.12)
- * let it run at once where it wakes up beside the spinner, and exact timers wake it up in time. */
+/* Where the gate spins, every moment that the helper waits for a CPU is spun away: short slices
+ * (Linux 6.12) let it run at once where it wakes up beside the spinner, and exact timers wake it up
+ * in time. */
 static void be_quick(void)
 {
 	struct priority p = {.size = sizeof(p), .policy = SCHED_OTHER, .runtime = SLICE_NS};
@@ -362,19 +354,20 @@ static void be_quick(void)
 static void *helper_thread(void *data)
 {
 	struct handover *h = data;
-	int listener, rc;
+	int rc;
 
-	be_quick();
-	listener = await_listener(h);
-	if (listener == LISTENER_NONE)
+	if (gate_spins(h->gate))
+		be_quick();
+	(void)sem_post(&h->awake);
+	if (!gate_await(h->gate))
 		return NULL;
-	hand_over(h, listener);
+	hand_over(h, h->listener);
 	rc = h->lowered ? priority_restore(&h->priority, h->main_tid) : 0;
 	if (rc < 0) {
 		say("cannot restore the scheduling policy: %s", strerror(-rc));
 		end_process(EXIT_LAUNCHER);
 	}
-	atomic_store(&h->go, 1);
+	gate_open(h->gate);
 	watch_exec(h);
 }
 
@@ -426,6 +419,10 @@ static int start_helper(struct handover *h)
 	err = pthread_create(&thread, &attr, helper_thread, h);
 	signals_restore(&saved);
 	(void)pthread_attr_destroy(&attr);
+	/* A new thread starts on the CPU of its maker, and would wait there for the end of the
+	 * slice that its maker is about to spin away. */
+	while (err == 0 && sem_wait(&h->awake) < 0)
+		;
 	return -err;
 }
 
@@ -459,9 +456,8 @@ static int load_and_exec(struct handover *h)
 	if (r < 0)
 		return -errno;
 	/* No system call from here on. */
-	atomic_store(&h->listener, (int)r);
-	while (!atomic_load(&h->go))
-		relax();
+	h->listener = (int)r;
+	gate_pass(h->gate);
 	for (; *paths; paths++) {
 		r = syscall(SYS_execve, *paths, argv, envp);
 		err = r < 0 ? errno : EXEC_PRETENDED;
@@ -498,7 +494,7 @@ static void say_not_loaded(int rc)
 
 static int supervise_and_exec(struct handover *h)
 {
-	int rc = priority_lower(&h->priority);
+	int rc = gate_spins(h->gate) ? priority_lower(&h->priority) : 0;
 
 	if (rc < 0) {
 		say("a real-time policy on a single CPU would starve the supervisor, and could "
@@ -514,7 +510,7 @@ static int supervise_and_exec(struct handover *h)
 		return EXIT_LAUNCHER;
 	}
 	rc = load_and_exec(h);
-	atomic_store(&h->listener, LISTENER_NONE);
+	gate_cancel(h->gate);
 	say_not_loaded(rc);
 	return EXIT_LAUNCHER;
 }
@@ -538,7 +534,12 @@ int launch(const struct options *o, int sock)
 	h.options = o;
 	h.program = &program;
 	h.sock = sock;
-	atomic_init(&h.listener, LISTENER_PENDING);
+	(void)sem_init(&h.awake, 0, 0);
+	h.gate = gate_new();
+	if (!h.gate) {
+		say("out of memory");
+		return EXIT_LAUNCHER;
+	}
 	message_reader_init(&h.reader);
 	/* Two threads, and one of them allocates: an arena for each costs more than it gives. */
 	(void)mallopt(M_ARENA_MAX, 1);

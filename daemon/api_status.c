@@ -49,16 +49,13 @@ static json_t *log_json(const struct server *s)
 static json_t *refused_json(const struct server *s)
 {
 	json_t *list = json_array();
+	const char *name;
 
-	for (size_t i = 0; list && i < store_count(s->store); i++) {
-		const char *name = store_at(s->store, i)->name;
-		const char *error = store_error(s->store, name);
-
-		if (error)
-			json_array_append_new(list,
-					      json_pack("{s:o, s:o}", "name", api_string(name),
-							"error", api_string(error)));
-	}
+	for (size_t i = 0; list && (name = store_refused_at(s->store, i)); i++)
+		json_array_append_new(list,
+				      json_pack("{s:o, s:o, s:b}", "name", api_string(name),
+						"error", api_string(store_error(s->store, name)),
+						"running", store_get(s->store, name) != NULL));
 	return list;
 }
 

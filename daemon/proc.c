@@ -11,7 +11,8 @@
  * worker polls its listeners first and this socket after them, in one poll(2):
  * if a listener was seen ready, the events of everything that its caller did
  * before are readable by the time this socket is looked at, and they are taken
- * in before the facts are used. When the socket overflows (ENOBUFS) the whole
+ * in before the facts are used. A worker that slept without watching this socket drains it
+ * before it serves, which is the same order. When the socket overflows (ENOBUFS) the whole
  * cache is dropped. The connector speaks only in the initial network and pid name spaces to
  * CAP_NET_ADMIN; elsewhere no acknowledgement comes and every reading is fresh.
  */
@@ -31,7 +32,7 @@
 #include "proto/base.h"
 
 #define PROC_SLOTS	 4096 /* a power of two */
-#define PROC_RCVBUF	 (4 * 1024 * 1024)
+#define PROC_RCVBUF	 (1024 * 1024)
 #define PROC_ACK_WAIT_MS 200
 
 struct proc_entry {

@@ -230,3 +230,11 @@ const char *store_error(struct store *s, const char *name)
 
 	return found ? found->error : NULL;
 }
+
+const char *store_refused_at(struct store *s, size_t i)
+{
+	for (size_t k = 0; k < s->list.n; k++)
+		if (s->list.v[k].error && i-- == 0)
+			return s->list.v[k].name;
+	return NULL;
+}

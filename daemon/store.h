@@ -29,4 +29,8 @@ struct profile *store_at(struct store *s, size_t i); /* sorted by name */
 /* Was the last reading of NAME refused? The text of the reasons, or NULL. */
 const char *store_error(struct store *s, const char *name);
 
+/* The I-th profile whose last reading was refused, sorted by name, whether an earlier snapshot
+ * of it runs or not: its name (the reasons: store_error()), or NULL behind the last. */
+const char *store_refused_at(struct store *s, size_t i);
+
 #endif

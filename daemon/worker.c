@@ -8,6 +8,8 @@
  * back only where the waker's hint reaches the sleeper, and epoll loses it
  * (twice the time in real programs). A ready listener is served one
  * notification a pass, so that a flood of one client delays another by one call.
+ * The connector tells of every process of the machine. A busy worker looks at it in the poll(2)
+ * that it does anyway; an idle one does not let it wake it up, and drains it when work comes.
  * A notification has one way (worker_serve) and one end (worker_finish). The
  * worker receives only while its ring has room for the record: a full ring
  * holds calls back in the kernel, it loses nothing and allows nothing.
@@ -47,6 +49,7 @@ struct worker {
 	struct client **clients;
 	size_t n, size;
 	bool held; /* the ring was full at the last look */
+	bool busy; /* the last pass served a call */
 };
 
 /* A notification on its way. */
@@ -356,15 +359,30 @@ static int wait_for_events(struct worker *w)
 
 	if (full != w->held)
 		hold(w, full);
-	w->polls[w->n] = (struct pollfd){.fd = proc_cache_fd(w->procs), .events = POLLIN};
+	w->polls[w->n] =
+		(struct pollfd){.fd = w->busy ? proc_cache_fd(w->procs) : -1, .events = POLLIN};
 	w->polls[w->n + 1] = (struct pollfd){.fd = w->wake, .events = POLLIN};
 	return poll(w->polls, w->n + 2, full ? RING_FULL_RETRY_MS : -1);
 }
 
+static bool any_ready(const struct worker *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (w->polls[i].revents)
+			return true;
+	return false;
+}
+
 static void serve_ready(struct worker *w)
 {
+	bool ready = any_ready(w);
+
+	/* What the callers did before they called. */
+	if (ready && (!w->busy || w->polls[w->n].revents))
+		proc_cache_drain(w->procs);
+	w->busy = ready;
 	/* Backwards: retire() fills the gap with the last client, which was served already. */
-	for (size_t i = w->n; i-- > 0;) {
+	for (size_t i = w->n; ready && i-- > 0;) {
 		short got = w->polls[i].revents;
 
 		if (got & (POLLHUP | POLLERR | POLLNVAL))
@@ -383,8 +401,6 @@ static void *worker_main(void *data)
 		atomic_store_explicit(&w->alive_ns, now_ns(), memory_order_relaxed);
 		if (wait_for_events(w) < 0)
 			continue; /* EINTR, or ENOMEM: nothing was marked ready */
-		if (w->polls[w->n].revents)
-			proc_cache_drain(w->procs);
 		woken = w->polls[w->n + 1].revents != 0; /* the array moves when clients go */
 		serve_ready(w);
 		if (woken)

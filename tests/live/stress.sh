@@ -24,7 +24,9 @@ EOF
 done
 start_daemon
 
-descriptors() { ls "/proc/$daemon_pid/fd" | wc -l; }
+# Without the database's: SQLite keeps a closed one for its next use where the log thread has the
+# file locked at that moment, so there may be one more or not.
+descriptors() { ls -l "/proc/$daemon_pid/fd" | grep -vc '/decisions\.db'; }
 threads() { ls "/proc/$daemon_pid/task" | wc -l; }
 memory() { sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$daemon_pid/status"; }
 clients_now() { ctl -o json clients | grep -c '"id"'; }
@@ -48,8 +50,7 @@ flood()
 flood warmup "$clients" 100
 is "warm-up: every call was answered as the rule says" "$bad" 0
 check "the clients end" wait_until 20 no_clients
-# The first question to the log too: SQLite keeps its descriptor for the next one, as long as the
-# log thread has the file (closing it would drop that one's locks).
+# The first question to the log too: its buffers stay.
 log_json --profile warmup >"$T/log"
 sleep 0.5
 before_fds=$(descriptors)
@@ -77,9 +78,13 @@ check "descriptors are back" wait_until 10 fds_are_back
 is "threads are back" "$(threads)" "$before_threads"
 after_memory=$(memory)
 diag "anonymous memory: $before_memory kB before, $after_memory kB after"
-# The allocator may keep a little: 2 MB for a million calls is no leak.
-[ "$after_memory" -le $((before_memory + 2048)) ] && ok "memory is back" ||
+# The allocator may keep a little: 2 MB for a million calls is no leak. A sanitizer keeps what was
+# freed, and tells of leaks in its own way.
+if [ -n "${SECCOMPD_SANITIZERS:-}" ] || [ "$after_memory" -le $((before_memory + 2048)) ]; then
+	ok "memory is back"
+else
 	not_ok "memory is back" "$before_memory kB -> $after_memory kB"
+fi
 stop_daemon
 is "the daemon ends in order" "$daemon_status" 0
 done_testing

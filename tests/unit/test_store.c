@@ -157,6 +157,9 @@ static void reload_test(void **state)
 	assert_null(store_get(s, "new"));
 	assert_null(store_error(s, "db"));
 	assert_int_equal(store_count(s), 2);
+	assert_string_equal(store_refused_at(s, 0), "new");
+	assert_string_equal(store_refused_at(s, 1), "web");
+	assert_null(store_refused_at(s, 2));
 	load_as(s, -EINVAL, 3);
 	assert_ptr_equal(store_get(s, "web"), kept);
 
