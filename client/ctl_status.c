@@ -81,7 +81,7 @@ static void add_profiles(struct table *t, json_t *status)
 		bool running = json_is_true(json_object_get(item, "running"));
 
 		if (asprintf(&text, "%s was refused, %s", ctl_text(item, "name"),
-			     running ? "what ran before stays in force" : "it is not in force") < 0)
+			     running ? "it stays as it ran" : "it is not in force") < 0)
 			text = NULL;
 		table_add(t, "");
 		table_styled(t, TABLE_BAD, text ? text : "");

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -246,6 +247,9 @@ static int take_client(struct private *p)
 	struct client *c;
 	json_t *json;
 
+	/* No target of the same user may take the listener out of us, or trace us. It still waits
+	 * for our word. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (listener < 0 || !p->view)
 		return -EPROTO;
 	c = client_new(log_next_client(p->log), listener, &p->identity, p->view);
@@ -268,7 +272,7 @@ static int take_client(struct private *p)
 static int take_message(struct private *p)
 {
 	char reason[256] = "";
-	struct request q;
+	struct request q = {0};
 	json_t *json = NULL;
 	int r = message_read(&p->reader, p->sock, &json);
 

@@ -214,10 +214,11 @@ void api_log(struct api_call *c)
 	static const struct api_stream_ops ops = {log_produce, log_stream_free};
 	struct question q = {0};
 	struct log_stream *s = NULL;
+	const char *full;
 	int r = parse_question(c, &q);
 
-	if (r == 0 && api_streams_full(c)) {
-		api_error(c->req, 503, "too many readers of the log");
+	if (r == 0 && (full = api_streams_full(c))) {
+		api_error(c->req, 503, "%s", full);
 		r = -EUSERS;
 	}
 	if (r < 0) {

@@ -27,8 +27,9 @@ void api_reload(struct api_call *c)
 	if (r < 0)
 		api_reply(c->req, 422,
 			  json_pack("{s:s, s:o, s:I}", "error",
-				    "refused; what ran before stays in force", "diagnostics",
-				    diagnostics_json(&d), "dropped", (json_int_t)d.dropped));
+				    "what was refused stays as it ran, the rest is in force",
+				    "diagnostics", diagnostics_json(&d), "dropped",
+				    (json_int_t)d.dropped));
 	else
 		api_reply(c->req, 200,
 			  json_pack("{s:b, s:I}", "ok", 1, "profiles",

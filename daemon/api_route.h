@@ -107,8 +107,8 @@ struct api_stream_ops {
  * is answered). */
 void api_stream_new(struct api_call *c, const char *type, bool follow,
 		    const struct api_stream_ops *ops, void *data);
-/* Are there so many that C must not be another? Some are kept for root. */
-bool api_streams_full(const struct api_call *c);
+/* Why C must not be another one: there are too many, or its user has too many. NULL: it may. */
+const char *api_streams_full(const struct api_call *c);
 /* The connection is closing. */
 void api_stream_closed(struct api_stream *s);
 /* There may be more to follow. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * api_stream.c - answers without an end known beforehand: made in small steps,
- * one a pass of the event loop, and only as fast as the reader takes them.
+ * and only as fast as the reader takes them. Steps have the lowest priority, at
+ * which the loop runs one event a pass (main.c): whatever many streams there
+ * are, all else waits for one step at most.
  *
  * A stream is in one of three states: its step is due (a timer is pending), it
  * waits for the reader (more than API_OUTPUT_MAX is not sent yet; drained_cb()
@@ -15,7 +17,9 @@
 
 #include "daemon/api_route.h"
 
-#define WAKE_MS_MAX 100
+#define WAKE_MS_MAX	    100
+#define STREAMS_VIEWERS_MAX (API_STREAMS_MAX * 3 / 4) /* the rest is for root and operators */
+#define STREAMS_UID_MAX	    8			      /* of one viewer */
 
 struct api_stream {
 	TAILQ_ENTRY(api_stream) entry;
@@ -26,7 +30,8 @@ struct api_stream {
 	struct bufferevent *bev;
 	struct evbuffer_cb_entry *input_cb;
 	struct event *step;
-	bool follow, waiting, flooded;
+	struct event *flooded; /* not of the low priority: what floods could hold that off */
+	bool follow, waiting;
 	const struct api_stream_ops *ops;
 	void *data;
 };
@@ -36,6 +41,7 @@ static void stream_free(struct api_stream *s)
 	TAILQ_REMOVE(s->list, s, entry);
 	evbuffer_remove_cb_entry(bufferevent_get_input(s->bev), s->input_cb);
 	event_free(s->step);
+	event_free(s->flooded);
 	s->ops->free(s->data);
 	free(s);
 }
@@ -64,10 +70,17 @@ static void input_cb(struct evbuffer *input, const struct evbuffer_cb_info *info
 	struct api_stream *s = data;
 
 	(void)info;
-	if (evbuffer_get_length(input) > API_PIPELINED_MAX && !s->flooded) {
-		s->flooded = true;
-		event_active(s->step, EV_TIMEOUT, 0);
-	}
+	if (evbuffer_get_length(input) > API_PIPELINED_MAX)
+		event_active(s->flooded, EV_TIMEOUT, 0);
+}
+
+static void flooded_cb(evutil_socket_t fd, short what, void *data)
+{
+	struct api_stream *s = data;
+
+	(void)fd;
+	(void)what;
+	evhttp_connection_free(s->evcon); /* the stream goes with it */
 }
 
 static void stream_end(struct api_stream *s)
@@ -89,10 +102,6 @@ static void step_cb(evutil_socket_t fd, short what, void *data)
 
 	(void)fd;
 	(void)what;
-	if (s->flooded) {
-		evhttp_connection_free(s->evcon); /* the stream goes with it */
-		return;
-	}
 	s->waiting = false;
 	if (evbuffer_get_length(bufferevent_get_output(s->bev)) >= API_OUTPUT_MAX)
 		return; /* drained_cb() goes on */
@@ -141,15 +150,24 @@ void api_streams_wake(struct api_streams *list)
 		api_stream_wake(s);
 }
 
-bool api_streams_full(const struct api_call *c)
+const char *api_streams_full(const struct api_call *c)
 {
-	unsigned max = conn_uid(c->conn) == 0 ? API_STREAMS_MAX : API_STREAMS_MAX * 3 / 4;
+	uid_t uid = conn_uid(c->conn);
 	const struct api_stream *s;
-	unsigned n = 0;
+	unsigned n = 0, of_uid = 0;
+	char why[256];
 
-	TAILQ_FOREACH (s, api_streams_of(c->api), entry)
+	TAILQ_FOREACH (s, api_streams_of(c->api), entry) {
 		n++;
-	return n >= max;
+		of_uid += conn_uid(s->conn) == uid;
+	}
+	if (n >= API_STREAMS_MAX)
+		return "too many readers of the log";
+	if ((n < STREAMS_VIEWERS_MAX && of_uid < STREAMS_UID_MAX) || uid == 0 ||
+	    conn_right(c->conn, RIGHT_OPERATOR, why, sizeof(why)) == RIGHT_OPERATOR)
+		return NULL;
+	return of_uid < STREAMS_UID_MAX ? "too many readers of the log"
+					: "too many readers of the log by this user";
 }
 
 void api_stream_new(struct api_call *c, const char *type, bool follow,
@@ -161,11 +179,14 @@ void api_stream_new(struct api_call *c, const char *type, bool follow,
 		s->evcon = evhttp_request_get_connection(c->req);
 		s->bev = evhttp_connection_get_bufferevent(s->evcon);
 		s->step = evtimer_new(c->server->base, step_cb, s);
+		s->flooded = evtimer_new(c->server->base, flooded_cb, s);
 		s->input_cb = evbuffer_add_cb(bufferevent_get_input(s->bev), input_cb, s);
 	}
-	if (!s || !s->step || !s->input_cb) {
+	if (!s || !s->step || !s->flooded || !s->input_cb) {
 		if (s && s->step)
 			event_free(s->step);
+		if (s && s->flooded)
+			event_free(s->flooded);
 		if (s && s->input_cb)
 			evbuffer_remove_cb_entry(bufferevent_get_input(s->bev), s->input_cb);
 		free(s);
@@ -173,6 +194,7 @@ void api_stream_new(struct api_call *c, const char *type, bool follow,
 		api_error(c->req, 500, "out of memory");
 		return;
 	}
+	event_priority_set(s->step, event_base_get_npriorities(c->server->base) - 1);
 	s->list = api_streams_of(c->api);
 	s->conn = c->conn;
 	s->req = c->req;

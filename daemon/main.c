@@ -38,7 +38,7 @@ static void usage(FILE *f)
 	(void)fputs(
 		"usage: seccompd [OPTION]...\n"
 		"       seccompd --check [OPTION]... [FILE]...\n"
-		"Supervises processes whose seccomp filters notify: allows, denies, emulates.\n\n"
+		"Supervises processes whose seccomp filters notify: decides their system calls.\n\n"
 		"  --config FILE       settings (" CONFDIR "/" CONFIG_NAME ")\n"
 		"  --profile-dir DIR   profiles; repeatable, the first wins (" CONFDIR
 		"/" PROFILES_NAME ",\n"
@@ -258,7 +258,7 @@ static int load_settings(struct server *s, const struct options *o)
 	return r;
 }
 
-static int run(struct server *s, const struct options *o)
+static int run(struct server *s)
 {
 	char err[512] = "";
 	struct event *signals[3] = {0};
@@ -282,8 +282,25 @@ static int run(struct server *s, const struct options *o)
 		if (signals[i])
 			event_free(signals[i]);
 	server_stop(s);
-	(void)o;
 	return r < 0 ? 1 : 0;
+}
+
+/* Priorities: libevent's own (0), what must be answered (1, the default), and the steps of streams
+ * (2, api_stream.c): of those one a pass, between which the loop looks for everything else. */
+static struct event_base *new_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config && event_config_set_max_dispatch_interval(config, NULL, 1, 2) == 0)
+		base = event_base_new_with_config(config);
+	if (config)
+		event_config_free(config);
+	if (base && event_base_priority_init(base, 3) < 0) {
+		event_base_free(base);
+		base = NULL;
+	}
+	return base;
 }
 
 static int prepare(struct server *s, const struct options *o)
@@ -301,7 +318,7 @@ static int prepare(struct server *s, const struct options *o)
 	s->runtime_dir = o->runtime_dir;
 	s->state_dir = o->state_dir;
 	s->db_path = below(o->state_dir, DATABASE_NAME);
-	s->base = event_base_new();
+	s->base = new_base();
 	if (!s->db_path || !s->base)
 		return -ENOMEM;
 	return load_settings(s, o);
@@ -317,7 +334,7 @@ static int serve(const struct options *o)
 		bool to_journal = s.config->log_journal && getenv("JOURNAL_STREAM");
 
 		if (journal_start(to_journal, o->log_level) == 0)
-			status = run(&s, o);
+			status = run(&s);
 		journal_stop();
 	}
 	store_free(s.store);
@@ -336,6 +353,10 @@ int main(int argc, char **argv)
 
 	if (status < 0 && complete_options(&o) < 0)
 		status = 1;
+	if (status < 0 && o.check && o.config_required && access(o.config_path, R_OK) < 0) {
+		(void)fprintf(stderr, "%s: %s\n", o.config_path, strerror(errno));
+		status = 1;
+	}
 	if (status < 0 && o.check)
 		status = check_run(o.config_path, o.dirs, o.n_dirs, o.files, o.n_files, stdout);
 	if (status < 0)

@@ -211,13 +211,18 @@ int notif_receive(struct notif *n, int fd)
 
 static int notif_respond(struct notif *n, int fd, int err, int64_t value, uint32_t flags)
 {
+	int r;
+
 	memset(n->resp, 0, n->resp_size);
 	n->resp->id = n->req->id;
 	n->resp->error = -err;
 	n->resp->val = value;
 	n->resp->flags = flags;
-	errno = 0;
-	return notif_errno(seccomp_notify_respond(fd, n->resp));
+	do { /* the kernel takes its lock interruptibly: nothing was answered yet */
+		errno = 0;
+		r = notif_errno(seccomp_notify_respond(fd, n->resp));
+	} while (r == -EINTR);
+	return r;
 }
 
 int notif_continue(struct notif *n, int fd)
@@ -237,5 +242,11 @@ int notif_return(struct notif *n, int fd, int64_t value)
 
 bool notif_valid(int fd, uint64_t id)
 {
-	return seccomp_notify_id_valid(fd, id) == 0;
+	int r;
+
+	do {
+		errno = 0;
+		r = seccomp_notify_id_valid(fd, id);
+	} while (r < 0 && errno == EINTR);
+	return r == 0;
 }

@@ -49,7 +49,7 @@ int notif_return(struct notif *n, int fd, int64_t value);
 bool notif_valid(int fd, uint64_t id);
 
 /* seccomp(2) with SECCOMP_SET_MODE_FILTER and NEW_LISTENER (WAIT_KILLABLE_RECV where KILLABLE):
- * the listener, close-on-exec, or -errno. Used by the launcher too. */
+ * the listener, close-on-exec, or -errno. */
 struct sock_fprog;
 int notif_load(const struct sock_fprog *prog, bool killable);
 

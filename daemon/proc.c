@@ -39,17 +39,26 @@ struct proc_entry {
 	pid_t tid; /* 0: empty */
 	struct proc_facts facts;
 	char *exe;
+	uint32_t execs; /* of its group, when it was read */
 };
 
 struct proc_cache {
 	int fd; /* the connector, or -1 */
 	struct proc_entry slots[PROC_SLOTS];
+	/* Execs of thread groups, by tgid. A thread that execs takes its leader's number, and no
+	 * event tells of the end of its own: what was kept under that falls with this count. */
+	uint32_t execs[PROC_SLOTS];
 };
 
 static void entry_clear(struct proc_entry *e)
 {
 	free(e->exe);
 	memset(e, 0, sizeof(*e));
+}
+
+static uint32_t *execs_of(struct proc_cache *c, pid_t tgid)
+{
+	return &c->execs[(unsigned)tgid & (PROC_SLOTS - 1)];
 }
 
 static struct proc_entry *entry_of(struct proc_cache *c, pid_t tid)
@@ -119,10 +128,7 @@ static void apply_event(struct proc_cache *c, const struct proc_event *ev)
 {
 	switch ((uint32_t)ev->what) {
 	case PROC_EVENT_EXEC:
-		/* After an exec the one thread left is the group's leader; the others' ends
-		 * are events of their own. */
-		proc_forget(c, ev->event_data.exec.process_pid);
-		proc_forget(c, ev->event_data.exec.process_tgid);
+		(*execs_of(c, ev->event_data.exec.process_tgid))++;
 		break;
 	case PROC_EVENT_UID:
 	case PROC_EVENT_GID:
@@ -307,7 +313,7 @@ static int read_comm(int dir, struct proc_facts *f)
 	return 0;
 }
 
-static int read_entry(struct proc_entry *e, pid_t tid)
+static int read_entry(struct proc_cache *c, struct proc_entry *e, pid_t tid)
 {
 	char path[64], exe[PATH_MAX];
 	_cleanup_close_ int dir = -1;
@@ -332,6 +338,7 @@ static int read_entry(struct proc_entry *e, pid_t tid)
 	if (!e->exe)
 		return -ENOMEM;
 	e->facts.exe = e->exe;
+	e->execs = *execs_of(c, e->facts.tgid);
 	e->tid = tid;
 	return 0;
 }
@@ -343,11 +350,11 @@ const struct proc_facts *proc_read(struct proc_cache *c, pid_t tid, bool fresh, 
 	*ret_read = false;
 	if (tid <= 0)
 		return NULL;
-	if (!fresh && c->fd >= 0 && e->tid == tid)
+	if (!fresh && c->fd >= 0 && e->tid == tid && e->execs == *execs_of(c, e->facts.tgid))
 		return &e->facts;
 	entry_clear(e);
 	*ret_read = true;
-	if (read_entry(e, tid) < 0) {
+	if (read_entry(c, e, tid) < 0) {
 		entry_clear(e);
 		return NULL;
 	}

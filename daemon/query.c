@@ -2,10 +2,11 @@
 /*
  * query.c - reading the decision log in slices.
  *
- * Each query has a connection of its own that only reads. A step is one short transaction: a
- * window of rows by seq, never more than WINDOW of them, never beyond what was committed when the
- * step began. Seqs are in the order of the commits, so the cursor misses nothing. Between steps no
- * transaction is open, and a slow reader holds up neither the writer nor its checkpoints.
+ * Each query has a connection of its own that only reads. A step is one short transaction, never
+ * beyond what was committed when it began. It goes by windows of WINDOW rows by seq, until it has
+ * looked at SLICE_ROWS or SLICE_NS have gone: rows that must come from the disk are fewer a step.
+ * Seqs are in the order of the commits, so the cursor misses nothing. Between steps no transaction
+ * is open, and a slow reader holds up neither the writer nor its checkpoints.
  *
  * The last N: windows from the newest backwards until N matches are counted, then forward from
  * there.
@@ -20,10 +21,15 @@
 #include "daemon/sink_sqlite.h"
 #include "proto/base.h"
 
-#define WINDOW		20000
+#define WINDOW		100
+#define SLICE_ROWS	1000
+#define SLICE_NS	1000000
 #define BUSY_TIMEOUT_MS 20
 #define SQL_MAX		2048
 #define SECOND_US	1000000
+
+/* Each query has its own cache, and most pages are read once. */
+static const char pragma_sql[] = "PRAGMA cache_size = -256; PRAGMA mmap_size = 0;";
 
 enum statement {
 	Q_BEGIN,
@@ -178,6 +184,8 @@ static int connect_db(struct query *q)
 			     NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_busy_timeout(q->db, BUSY_TIMEOUT_MS);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(q->db, pragma_sql, NULL, NULL, NULL);
 	r = rc == SQLITE_OK ? prepare(q) : sink_errno(q->db, rc);
 	if (r < 0)
 		disconnect(q);
@@ -340,15 +348,15 @@ static int step_back(struct query *q)
 	return 1;
 }
 
-/* Gives the rows of one window; 1 where there is more behind it. */
-static int step_forward(struct query *q, uint64_t max_seq, unsigned max,
+/* Gives the rows of one window, *MAX at most, and takes them from *MAX; 1 where there is more
+ * behind it. */
+static int step_forward(struct query *q, uint64_t max_seq, unsigned *max,
 			void (*fn)(const struct decision *d, void *data), void *data)
 {
 	sqlite3_stmt *st = q->st[Q_FORWARD];
 	uint64_t end = max_seq < q->high ? max_seq : q->high;
 	uint64_t first, high;
 	struct decision d;
-	unsigned n = 0;
 	int rc, r;
 
 	if (q->pause && q->cursor >= q->pause)
@@ -365,24 +373,49 @@ static int step_forward(struct query *q, uint64_t max_seq, unsigned max,
 		return 0;
 	}
 	high = first - 1 + WINDOW < end ? first - 1 + WINDOW : end;
-	bind_window(st, q->cursor, high, max);
+	bind_window(st, q->cursor, high, *max);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		sink_row(st, &d);
 		q->cursor = d.seq;
-		n++;
+		(*max)--;
 		fn(&d, data);
 	}
 	(void)sqlite3_reset(st);
 	if (rc != SQLITE_DONE)
 		return sink_errno(q->db, rc);
-	if (n < max)
+	if (*max > 0)
 		q->cursor = high;
 	return q->cursor < end;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* Windows in the one direction that it goes, as many as fit a slice that ends at DEADLINE. */
+static int step_windows(struct query *q, uint64_t newest, int64_t deadline, unsigned max,
+			void (*fn)(const struct decision *d, void *data), void *data)
+{
+	enum phase phase = q->phase;
+	unsigned rows = 0;
+	int r;
+
+	do {
+		r = phase == PHASE_BACK ? step_back(q) : step_forward(q, newest, &max, fn, data);
+		rows += WINDOW;
+	} while (r == 1 && q->phase == phase && max > 0 && rows < SLICE_ROWS &&
+		 now_ns() < deadline);
+	return r;
 }
 
 int query_step(struct query *q, unsigned max, void (*fn)(const struct decision *d, void *data),
 	       void *data)
 {
+	int64_t deadline = now_ns() + SLICE_NS;
 	uint64_t newest;
 	int r, end;
 
@@ -398,10 +431,8 @@ int query_step(struct query *q, unsigned max, void (*fn)(const struct decision *
 	r = scalar(q, Q_MAX, &newest);
 	if (r == 0 && q->phase == PHASE_START)
 		r = begin_question(q, newest);
-	if (r == 0 && q->phase == PHASE_BACK)
-		r = step_back(q);
-	else if (r == 0)
-		r = step_forward(q, newest, max, fn, data);
+	if (r == 0)
+		r = step_windows(q, newest, deadline, max, fn, data);
 	end = sqlite3_step(q->st[Q_END]);
 	(void)sqlite3_reset(q->st[Q_END]);
 	return r < 0 || end == SQLITE_DONE ? r : sink_errno(q->db, end);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * query.h - reading the decision log in slices, so that no question blocks the
- * main thread for longer than a slice.
+ * main thread for longer than a slice: about a millisecond.
  */
 #ifndef SECCOMPD_DAEMON_QUERY_H
 #define SECCOMPD_DAEMON_QUERY_H
@@ -29,9 +29,10 @@ int query_new(const char *db_path, struct log_filter *f, struct query **ret);
 struct query *query_free(struct query *q);
 
 /* Gives at most MAX matching records in ascending order of seq to FN, looking at no more than
- * about 20,000 rows. 1: there may be more, call again; 0: at the end for now (a later call
- * looks for newer ones); -errno (-EBUSY: try again later; nothing was skipped). With last_n, the
- * first 0 comes when those that were there at the first call are given. */
+ * about 1,000 rows and for about a millisecond. 1: there may be more, call again; 0: at the end
+ * for now (a later call looks for newer ones); -errno (-EBUSY: try again later; nothing was
+ * skipped). With last_n, the first 0 comes when those that were there at the first call are
+ * given. */
 int query_step(struct query *q, unsigned max, void (*fn)(const struct decision *d, void *data),
 	       void *data);
 #endif

@@ -13,12 +13,14 @@
 #include "daemon/register.h"
 
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <linux/sockios.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "daemon/closer.h"
@@ -349,6 +351,17 @@ static const char *bad_descriptors(const struct message_reader *r)
 	return NULL;
 }
 
+/* Two readers of one listener take notifications from one another. Only who has a listener can
+ * send it again, so that a user's own clients are looked through. */
+static bool is_registered(struct server *s, int fd, uid_t uid)
+{
+	for (struct client *c = client_table_first(s->clients); c; c = client_next(c))
+		if (c->identity.uid == uid &&
+		    syscall(SYS_kcmp, getpid(), getpid(), KCMP_FILE, fd, c->listener) == 0)
+			return true;
+	return false;
+}
+
 static bool conn_admit(struct conn *c, const struct request *q)
 {
 	enum client_origin origin = c->state == CONN_COMPILED ? ORIGIN_LAUNCHER : ORIGIN_OCI;
@@ -358,6 +371,8 @@ static bool conn_admit(struct conn *c, const struct request *q)
 	int64_t id;
 	int rc;
 
+	if (!bad && is_registered(s, c->reader.fds[0], c->peer.uid))
+		bad = "the listener is registered already";
 	if (bad) {
 		conn_refuse(c, "%s", bad);
 		return false;
@@ -470,7 +485,9 @@ static const char *over_limit(struct registrar *r, uid_t uid)
 {
 	const struct config *c = r->server->config;
 
-	if (registrar_connections(r) >= c->max_connections)
+	/* An eighth is root's: system services start however many others hold connections. */
+	if (registrar_connections(r) >=
+	    c->max_connections - (uid != 0 ? c->max_connections / 8 : 0))
 		return "the daemon has its greatest number of connections";
 	if (uid != 0 && conns_of_uid(r, uid) >= c->max_connections_per_uid)
 		return "this user has the greatest number of connections";

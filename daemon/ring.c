@@ -6,9 +6,17 @@
  * counted in bytes from the ring's making and never wrap (64 bits); `position % size` is the place
  * in the data. The producer owns `head`, the consumer `tail`; tail <= head <= tail + size always.
  * An entry never wraps round the end: a pad entry fills what is left. An entry is written beyond
- * head, then head is moved over it in one store: a producer killed in between leaves no trace. A
- * consumer killed between making entries durable and moving tail leaves entries that will be read
- * again; that is why ring_position() and the ring's id are kept beside what was made durable.
+ * head, then head is moved over it in one store: a producer killed in between leaves no trace,
+ * unless it has announced the entry. A consumer killed between making entries durable and moving
+ * tail leaves entries that will be read again; that is why ring_position() and the ring's id are
+ * kept beside what was made durable.
+ *
+ * Announced: `pending` is where head will be once the entry is committed. One word tells all: the
+ * entry (with the pad before it, where it does not fit before the end) lies from head up to there.
+ * A pending that is not beyond head tells nothing, so that the store that moves head also ends the
+ * announcement: there is no moment at which an entry is both, or neither. Announcing costs one
+ * plain store, to a line that nobody else looks at. The successor of a killed producer moves head
+ * up to pending, if what lies there is a good entry.
  *
  * The file belongs to the daemon alone, yet what is read from it is checked as if it did not:
  * after a crash nothing vouches for it.
@@ -28,7 +36,7 @@
 #include "proto/base.h"
 
 #define RING_MAGIC	  "SCDRING"
-#define RING_VERSION	  1
+#define RING_VERSION	  2
 #define RING_HEADER_BYTES 4096
 #define RING_SIZE_MIN	  (64 * 1024)
 #define RING_SIZE_MAX	  (1024 * 1024 * 1024)
@@ -41,6 +49,7 @@ struct ring_header {
 	uint8_t id[16];
 	_Alignas(64) _Atomic uint64_t head;
 	_Alignas(64) _Atomic uint64_t tail;
+	_Alignas(64) _Atomic uint64_t pending; /* beyond head: an entry up to here is announced */
 };
 static_assert(sizeof(struct ring_header) <= RING_HEADER_BYTES, "header exceeds its page");
 static_assert(offsetof(struct ring_entry, strings) % 8 == 0, "strings are not aligned");
@@ -109,6 +118,64 @@ static int ring_new(struct ring_header *h, struct ring **ret)
 	return 0;
 }
 
+static struct ring_entry *entry_at(const struct ring *r, uint64_t position)
+{
+	return (struct ring_entry *)(void *)(r->data + (position & (r->size - 1)));
+}
+
+/* Does the entry's own account of itself fit in its SIZE bytes? */
+static bool entry_is_valid(const struct ring_entry *e, uint32_t size)
+{
+	const uint16_t len[] = {e->unit_len, e->profile_len, e->rule_len,
+				e->exe_len,  e->detail_len,  e->operator_len};
+	size_t at = offsetof(struct ring_entry, strings);
+
+	if (size < at || e->verdict >= VERDICT_MAX || e->basis >= BASIS_MAX || e->by >= BY_MAX ||
+	    e->mode >= MODE_MAX || !memchr(e->comm, 0, sizeof(e->comm)))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(len); i++) {
+		at += len[i] + 1u;
+		if (at > size || ((const char *)e)[at - 1] != '\0')
+			return false;
+	}
+	return true;
+}
+
+/* Does what lies from HEAD up to PENDING look as ring_reserve() lays an entry out? */
+static bool pending_is_valid(const struct ring *r, uint64_t head, uint64_t pending)
+{
+	uint64_t left = r->size - (head & (r->size - 1)), bytes = pending - head;
+	const struct ring_entry *e = entry_at(r, head);
+
+	if (pending % 8 != 0 || pending - atomic_load(&r->h->tail) > r->size)
+		return false;
+	if (bytes > left) {
+		if (e->size != left || e->kind != RING_PAD)
+			return false;
+		e = entry_at(r, head + left);
+		bytes -= left;
+	}
+	return bytes >= offsetof(struct ring_entry, strings) && bytes <= RING_ENTRY_MAX &&
+	       e->size == bytes && e->kind == RING_DECISION && entry_is_valid(e, (uint32_t)bytes);
+}
+
+/* What the last producer announced and could not commit any more, is committed. Killed anywhere
+ * in here, the next one finds either the same, or nothing left to do. */
+static void adopt_pending(struct ring *r)
+{
+	uint64_t head = atomic_load(&r->h->head);
+	uint64_t pending = atomic_load(&r->h->pending);
+
+	if (pending <= head)
+		return;
+	if (pending_is_valid(r, head, pending)) {
+		atomic_store(&r->h->head, pending);
+		return;
+	}
+	atomic_store(&r->h->pending, 0);
+	atomic_fetch_add(&r->broken, 1);
+}
+
 /* NULL with errno. */
 static struct ring_header *map_file(int fd, size_t bytes, int flags)
 {
@@ -142,6 +209,8 @@ static int ring_map(int fd, struct ring **ret)
 	r = header_is_valid(h, st.st_size) ? ring_new(h, ret) : -EUCLEAN;
 	if (r < 0)
 		(void)munmap(h, bytes);
+	else
+		adopt_pending(*ret);
 	return r;
 }
 
@@ -277,11 +346,6 @@ uint64_t ring_tail(const struct ring *r)
 	return atomic_load(&r->h->tail);
 }
 
-static struct ring_entry *entry_at(const struct ring *r, uint64_t position)
-{
-	return (struct ring_entry *)(void *)(r->data + (position & (r->size - 1)));
-}
-
 /* Is there room for BYTES at HEAD? Looks at the consumer's line only where it must. */
 static bool fits(struct ring *r, uint64_t head, uint64_t bytes)
 {
@@ -291,6 +355,17 @@ static bool fits(struct ring *r, uint64_t head, uint64_t bytes)
 	return head + bytes - r->tail_seen <= r->size;
 }
 
+/* Takes an announcement back, before anything is written over the entry. The fence is for the
+ * compiler alone: a process is killed between two instructions, in their order. */
+static void drop_reservation(struct ring *r, uint64_t head)
+{
+	r->reserved = 0;
+	if (atomic_load_explicit(&r->h->pending, memory_order_relaxed) <= head)
+		return;
+	atomic_store_explicit(&r->h->pending, 0, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
 struct ring_entry *ring_reserve(struct ring *r, size_t size)
 {
 	uint64_t head = atomic_load_explicit(&r->h->head, memory_order_relaxed);
@@ -298,7 +373,7 @@ struct ring_entry *ring_reserve(struct ring *r, size_t size)
 	uint32_t bytes = round8(size);
 	struct ring_entry *e;
 
-	r->reserved = 0;
+	drop_reservation(r, head);
 	if (size < offsetof(struct ring_entry, strings) || size > RING_ENTRY_MAX)
 		return NULL;
 	pad = left < bytes ? left : 0;
@@ -318,13 +393,23 @@ struct ring_entry *ring_reserve(struct ring *r, size_t size)
 	return e;
 }
 
+void ring_announce(struct ring *r)
+{
+	if (r->reserved == 0)
+		return;
+	entry_at(r, r->reserved_at)->size = r->reserved; /* as in ring_commit() */
+	/* Release: the entry is whole before it counts. */
+	atomic_store_explicit(&r->h->pending, r->reserved_at + r->reserved, memory_order_release);
+}
+
 void ring_commit(struct ring *r)
 {
 	if (r->reserved == 0)
 		return;
 	/* Whatever was filled in: the consumer steps by what was reserved. */
 	entry_at(r, r->reserved_at)->size = r->reserved;
-	/* Sequentially consistent, as the load in ring_wake_wanted() must not overtake it. */
+	/* Ends an announcement too. Sequentially consistent, as the load in ring_wake_wanted() must
+	 * not overtake it. */
 	atomic_store(&r->h->head, r->reserved_at + r->reserved);
 	r->reserved = 0;
 }
@@ -335,24 +420,6 @@ bool ring_has_room(const struct ring *r)
 
 	/* Twice: before an entry of the greatest size may come a pad of nearly as much. */
 	return r->size - used >= 2 * (uint64_t)RING_ENTRY_MAX;
-}
-
-/* Does the entry's own account of itself fit in its SIZE bytes? */
-static bool entry_is_valid(const struct ring_entry *e, uint32_t size)
-{
-	const uint16_t len[] = {e->unit_len, e->profile_len, e->rule_len,
-				e->exe_len,  e->detail_len,  e->operator_len};
-	size_t at = offsetof(struct ring_entry, strings);
-
-	if (size < at || e->verdict >= VERDICT_MAX || e->basis >= BASIS_MAX || e->by >= BY_MAX ||
-	    e->mode >= MODE_MAX || !memchr(e->comm, 0, sizeof(e->comm)))
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(len); i++) {
-		at += len[i] + 1u;
-		if (at > size || ((const char *)e)[at - 1] != '\0')
-			return false;
-	}
-	return true;
 }
 
 /* Moves the cursor to the next good entry; its size, or 0 at the end. */

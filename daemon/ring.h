@@ -2,7 +2,7 @@
 /*
  * ring.h - decisions on their way from one worker to the log thread: a byte
  * ring in a shared mapping on tmpfs, one producer, one consumer. What was
- * committed outlives a crash of the daemon and is read by its successor.
+ * committed or announced outlives a crash of the daemon and is read by its successor.
  */
 #ifndef SECCOMPD_DAEMON_RING_H
 #define SECCOMPD_DAEMON_RING_H
@@ -50,15 +50,21 @@ struct ring_entry {
  */
 int ring_open(const char *path, size_t size, struct ring **ret);
 /* An existing ring of whatever size. -EUCLEAN: broken or of another version (left as it is);
- * -ENOENT; other -errno. */
+ * -ENOENT; other -errno. An entry that was announced and not committed is committed by this, or
+ * counted as broken; no producer may have the ring by then. So in ring_open(). */
 int ring_attach(const char *path, struct ring **ret);
 size_t ring_size(const struct ring *r);
 struct ring *ring_close(struct ring *r); /* keeps the file */
 
 /* Producer. Room for an entry of SIZE bytes (rounded up to 8), or NULL where the ring is full.
  * Nothing is seen by the consumer before ring_commit(). One reservation at a time; reserving
- * again without a commit drops the first. */
+ * again without a commit drops the first, announced or not. */
 struct ring_entry *ring_reserve(struct ring *r, size_t size);
+/* The reserved entry is wholly filled in, and what it tells is about to happen: should the process
+ * die before ring_commit(), who opens the ring next commits it, once. Not seen by the consumer.
+ * Until the commit the fields of fixed size may still be changed, each to a value that is valid
+ * together with the others'. Without a reservation nothing happens. */
+void ring_announce(struct ring *r);
 void ring_commit(struct ring *r);
 /* A free share of at least one entry of the greatest size? */
 bool ring_has_room(const struct ring *r);

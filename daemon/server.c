@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -24,7 +25,7 @@ struct server_events {
 	struct client **ended; /* room for every client: leaving word cannot fail */
 	size_t n_ended, size;
 	int ended_fd, committed_fd;
-	struct event *ended_event, *committed_event;
+	struct event *ended_event, *committed_event, *unblock_event;
 	_Atomic uint64_t committed;
 };
 
@@ -121,6 +122,28 @@ static void committed_cb(evutil_socket_t fd, short what, void *data)
 		api_committed(s->api, atomic_load(&s->events->committed));
 }
 
+/* ---- workers that wait for what was taken ------------------------------------- */
+
+static void watch_workers(struct server *s)
+{
+	struct timeval t = {.tv_usec = WORKER_UNBLOCK_MS * 1000};
+
+	if (!evtimer_pending(s->events->unblock_event, NULL))
+		(void)evtimer_add(s->events->unblock_event, &t);
+}
+
+static void unblock_cb(evutil_socket_t fd, short what, void *data)
+{
+	struct server *s = data;
+
+	(void)fd;
+	(void)what;
+	for (unsigned i = 0; i < s->n_workers; i++)
+		worker_unblock(s->workers[i]);
+	if (client_table_count(s->clients) > 0)
+		watch_workers(s);
+}
+
 /* ---- admission -------------------------------------------------------------- */
 
 int server_may_admit(struct server *s, uid_t uid, char *reason, size_t size)
@@ -196,6 +219,7 @@ int64_t server_admit(struct server *s, int listener, struct identity *identity, 
 		client_table_remove(s->clients, c);
 		return r;
 	}
+	watch_workers(s);
 	return (int64_t)c->id;
 }
 
@@ -232,7 +256,7 @@ int server_reload(struct server *s, struct diag *d)
 		s->reloads_refused++;
 		text = diag_to_string(d);
 		journal_event(EVENT_PROFILE_REFUSED, 3, NULL,
-			      "Reload: refused, what ran before stays in force:\n%s",
+			      "Reload: what was refused stays as it ran, the rest is in force:\n%s",
 			      text ? text : "");
 		free(text);
 	} else {
@@ -282,7 +306,8 @@ static int start_events(struct server *s)
 	pthread_mutex_init(&ev->lock, NULL);
 	ev->ended_event = fd_event(s, &ev->ended_fd, ended_cb);
 	ev->committed_event = fd_event(s, &ev->committed_fd, committed_cb);
-	return ev->ended_event && ev->committed_event ? 0 : -ENOMEM;
+	ev->unblock_event = evtimer_new(s->base, unblock_cb, s);
+	return ev->ended_event && ev->committed_event && ev->unblock_event ? 0 : -ENOMEM;
 }
 
 static void stop_events(struct server *s)
@@ -295,6 +320,8 @@ static void stop_events(struct server *s)
 		event_free(ev->ended_event);
 	if (ev->committed_event)
 		event_free(ev->committed_event);
+	if (ev->unblock_event)
+		event_free(ev->unblock_event);
 	close_fd(ev->ended_fd);
 	close_fd(ev->committed_fd);
 	pthread_mutex_destroy(&ev->lock);
@@ -353,6 +380,21 @@ static int start_workers(struct server *s, unsigned n)
 	return 0;
 }
 
+/*
+ * Nobody has a descriptor to send to the control socket. One that comes all the same is closed by
+ * the kernel in our read(2), and a close may take as long as its sender likes (SO_LINGER). Linux
+ * 6.16 can refuse them to the sender, for all connections of a listening socket.
+ */
+static void refuse_descriptors(int fd)
+{
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+	int off = 0;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+}
+
 /* Anyone may connect to either socket: what a peer may do is decided by its credentials. */
 static int start_sockets(struct server *s, char *err, size_t err_size)
 {
@@ -363,6 +405,7 @@ static int start_sockets(struct server *s, char *err, size_t err_size)
 	fd = service_socket("control", path, 0666);
 	if (fd < 0)
 		return failed(err, err_size, fd, "control socket %s", path);
+	refuse_descriptors(fd);
 	r = api_new(s, fd, &s->api);
 	if (r < 0)
 		return failed(err, err_size, r, "control socket %s", path);

@@ -147,11 +147,6 @@ void service_reloading(void)
 			 (unsigned long long)(monotonic_ns() / 1000));
 }
 
-void service_status(const char *status)
-{
-	(void)sd_notifyf(0, "STATUS=%s", status);
-}
-
 void service_stopping(void)
 {
 	(void)sd_notify(0, "STOPPING=1");

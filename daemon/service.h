@@ -15,7 +15,6 @@ int service_socket(const char *name, const char *path, unsigned mode);
 void service_sockets_remove(void);
 void service_ready(const char *status);
 void service_reloading(void);
-void service_status(const char *status);
 void service_stopping(void);
 /* WATCHDOG=1 four times in WatchdogSec as long as every thread made progress. 0 or -errno. */
 int service_watchdog(struct server *s);

@@ -30,6 +30,8 @@
 #include "proto/base.h"
 
 #define RING_FULL_RETRY_MS 5
+#define FULL_TOLD_EVERY_NS 10000000000u
+#define UNBLOCK_SIGNAL	   (SIGRTMIN + 7)
 
 struct worker {
 	struct worker_options o;
@@ -39,6 +41,9 @@ struct worker {
 	int wake; /* eventfd */
 	_Atomic bool stop;
 	_Atomic uint64_t alive_ns;
+	_Atomic unsigned receives;    /* odd: in RECV */
+	_Atomic unsigned interrupted; /* the RECV that worker_unblock() means */
+	unsigned receives_seen;	      /* by the main thread */
 	_Atomic size_t load;
 	pthread_mutex_t lock; /* of incoming */
 	struct client **incoming;
@@ -50,6 +55,7 @@ struct worker {
 	size_t n, size;
 	bool held; /* the ring was full at the last look */
 	bool busy; /* the last pass served a call */
+	uint64_t told_full_ns;
 };
 
 /* A notification on its way. */
@@ -59,7 +65,9 @@ struct call {
 	struct facts facts;
 	struct verdict verdict;
 	uint64_t start_ns;
-	int answered; /* 0, or the -errno of the answer */
+	int64_t time_us;
+	struct ring_entry *entry; /* announced; NULL: no record is due */
+	int answered;		  /* 0, or the -errno of the answer */
 };
 
 static uint64_t now_ns(void)
@@ -101,72 +109,6 @@ static bool gather_facts(struct worker *w, struct call *call)
 	proc_forget(w->procs, (pid_t)req->pid);
 	f->proc = NULL;
 	return false;
-}
-
-/* ---- answer ------------------------------------------------------------ */
-
-/* SIGKILL for the target's thread group. The pidfd is opened before the id is checked: a target
- * that is still waiting then is the one that the pidfd names. */
-static int kill_target(const struct call *call)
-{
-	_cleanup_close_ int fd = -1;
-
-	if (!call->facts.proc)
-		return -ESRCH;
-	fd = (int)syscall(SYS_pidfd_open, call->facts.proc->tgid, 0);
-	if (fd < 0)
-		return -errno;
-	if (!notif_valid(call->client->listener, call->req->id))
-		return -ENOENT;
-	return syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0 ? -errno : 0;
-}
-
-static int answer_kill(struct worker *w, struct call *call)
-{
-	int r = kill_target(call);
-
-	if (r == -ENOENT)
-		return r;
-	if (r < 0) {
-		/* It cannot be killed from here: it must not go on with the call either. */
-		decide_failure(call->client->view, &call->verdict);
-		return notif_error(&w->notif, call->client->listener, call->verdict.err);
-	}
-	/* Should the signal be slow, the call fails; usually nobody waits any more. */
-	(void)notif_error(&w->notif, call->client->listener, EPERM);
-	return 0;
-}
-
-static int answer_verdict(struct worker *w, struct call *call)
-{
-	const struct verdict *v = &call->verdict;
-	int fd = call->client->listener;
-
-	if (v->mode == MODE_PERMISSIVE)
-		return notif_continue(&w->notif, fd);
-	switch (v->kind) {
-	case VERDICT_ALLOW:
-		return notif_continue(&w->notif, fd);
-	case VERDICT_RETURN:
-		return notif_return(&w->notif, fd, v->value);
-	case VERDICT_KILL:
-		return answer_kill(w, call);
-	default:
-		return notif_error(&w->notif, fd, v->err);
-	}
-}
-
-static void answer(struct worker *w, struct call *call)
-{
-	int r = answer_verdict(w, call);
-
-	if (r < 0 && r != -ENOENT && r != -EINPROGRESS) {
-		/* The kernel refused the answer (no CONTINUE before 5.5, a bad value): deny. */
-		decide_failure(call->client->view, &call->verdict);
-		if (notif_error(&w->notif, call->client->listener, call->verdict.err) == 0)
-			r = 0;
-	}
-	call->answered = r;
 }
 
 /* ---- record ------------------------------------------------------------ */
@@ -231,64 +173,170 @@ static void count(struct client *c, enum record_verdict v, enum record_by by)
 	}
 }
 
-/* Lays the record out in the ring, where one is due; not yet seen by the log thread. */
-static struct ring_entry *lay_out(struct worker *w, struct call *call, int64_t us)
+/*
+ * Lays the record out in the ring, where one is due, and announces it: not yet seen by the log
+ * thread, but left to our successor should we be killed before it is committed. So before each
+ * answer, also before the denial that follows on an answer that was not taken.
+ */
+static void announce(struct worker *w, struct call *call)
 {
-	struct ring_entry *e;
 	struct decision d;
 
+	call->entry = NULL;
 	if (!call->verdict.record)
-		return NULL;
+		return;
 	fill_decision(call, &d);
-	d.time_us = d.last_us = us;
-	e = ring_reserve(w->o.ring, ring_entry_size(&d));
-	if (e)
-		ring_entry_fill(e, &d, call->verdict.log);
-	return e;
+	d.time_us = d.last_us = call->time_us;
+	call->entry = ring_reserve(w->o.ring, ring_entry_size(&d));
+	if (!call->entry) {
+		/* Cannot be: there was room for the greatest entry. */
+		decide_failure(call->client->view, &call->verdict);
+		return;
+	}
+	ring_entry_fill(call->entry, &d, call->verdict.log);
+	ring_announce(w->o.ring);
 }
 
-/* The one end of a notification: the entry is laid out before the answer, completed and
+/* ---- answer ------------------------------------------------------------ */
+
+/* SIGKILL for the target's thread group. The id is checked last: a thread that is still waiting
+ * then was there all the time, and so was the group that the pidfd names. */
+static int kill_target(struct worker *w, struct call *call)
+{
+	_cleanup_close_ int fd = -1;
+	bool was_read;
+
+	/* Read anew: whoever is killed must be the caller's group, not one that it was. */
+	call->facts.proc = proc_read(w->procs, (pid_t)call->req->pid, true, &was_read);
+	if (!call->facts.proc)
+		return -ESRCH;
+	fd = (int)syscall(SYS_pidfd_open, call->facts.proc->tgid, 0);
+	if (fd < 0)
+		return -errno;
+	if (!notif_valid(call->client->listener, call->req->id))
+		return -ENOENT;
+	return syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0 ? -errno : 0;
+}
+
+static int answer_kill(struct worker *w, struct call *call)
+{
+	int r = kill_target(w, call);
+
+	if (r == -ENOENT)
+		return r;
+	if (r < 0) {
+		/* It cannot be killed from here: it must not go on with the call either. */
+		decide_failure(call->client->view, &call->verdict);
+		announce(w, call);
+		return notif_error(&w->notif, call->client->listener, call->verdict.err);
+	}
+	/* Should the signal be slow, the call fails; usually nobody waits any more. */
+	(void)notif_error(&w->notif, call->client->listener, EPERM);
+	return 0;
+}
+
+static int answer_verdict(struct worker *w, struct call *call)
+{
+	const struct verdict *v = &call->verdict;
+	int fd = call->client->listener;
+
+	if (v->mode == MODE_PERMISSIVE)
+		return notif_continue(&w->notif, fd);
+	switch (v->kind) {
+	case VERDICT_ALLOW:
+		return notif_continue(&w->notif, fd);
+	case VERDICT_RETURN:
+		return notif_return(&w->notif, fd, v->value);
+	case VERDICT_KILL:
+		return answer_kill(w, call);
+	default:
+		return notif_error(&w->notif, fd, v->err);
+	}
+}
+
+static void answer(struct worker *w, struct call *call)
+{
+	int r = answer_verdict(w, call);
+
+	if (r < 0 && r != -ENOENT && r != -EINPROGRESS) {
+		/* The kernel refused the answer (no CONTINUE before 5.5, a bad value): deny. */
+		decide_failure(call->client->view, &call->verdict);
+		announce(w, call);
+		if (notif_error(&w->notif, call->client->listener, call->verdict.err) == 0)
+			r = 0;
+	}
+	call->answered = r;
+}
+
+/* The one end of a notification: the record is announced before the answer, completed and
  * committed after it. */
 static void worker_finish(struct worker *w, struct call *call)
 {
-	int64_t us = wall_us();
-	struct ring_entry *e = lay_out(w, call, us);
-
-	if (call->verdict.record && !e) /* cannot be: there was room for the greatest entry */
-		decide_failure(call->client->view, &call->verdict);
-	if (call->answered == 0) {
-		enum record_by by = call->verdict.by;
-
-		answer(w, call);
-		if (call->verdict.by != by) /* the answer failed and became a denial */
-			e = lay_out(w, call, us);
-	}
-	if (e) {
-		record_outcome(call, e);
+	call->time_us = wall_us();
+	announce(w, call);
+	answer(w, call);
+	if (call->entry) {
+		record_outcome(call, call->entry);
 		ring_commit(w->o.ring);
 		log_kick(w->o.log, w->o.ring);
 	}
-	count(call->client, call->answered < 0 ? VERDICT_GONE : call->verdict.kind,
-	      call->verdict.by);
-	atomic_store_explicit(&call->client->counters.last_us, us, memory_order_relaxed);
+	if (call->answered == -ENOENT)
+		count(call->client, VERDICT_GONE, call->verdict.by);
+	else
+		count(call->client, call->answered < 0 ? VERDICT_ERROR : call->verdict.kind,
+		      call->verdict.by);
+	atomic_store_explicit(&call->client->counters.last_us, call->time_us, memory_order_relaxed);
 }
 
 /* ---- the way of a notification ------------------------------------------ */
 
-static void worker_serve(struct worker *w, struct client *c)
+/*
+ * RECV waits where nothing is there, whatever the descriptor's flags, and a client that kept a
+ * copy of its listener can take a notification between our poll(2) and our RECV. The count is odd
+ * while we are in it, and worker_unblock() interrupts a RECV that it finds twice in a row.
+ */
+static int receive(struct worker *w, const struct client *c)
+{
+	unsigned n = atomic_load_explicit(&w->receives, memory_order_relaxed);
+	int r;
+
+	atomic_store_explicit(&w->receives, n + 1, memory_order_relaxed);
+	r = notif_receive(&w->notif, c->listener);
+	atomic_store_explicit(&w->receives, n + 2, memory_order_relaxed);
+	if (r == -EINTR && atomic_load(&w->interrupted) == n + 1) {
+		journal_event(EVENT_CLIENT_REFUSED, 4, NULL,
+			      "Client c%llu: its listener is read by somebody else as well; it is "
+			      "supervised no more",
+			      (unsigned long long)c->id);
+		return -EPROTO;
+	}
+	return r;
+}
+
+/* -EPROTO: the client is to be retired. */
+static int worker_serve(struct worker *w, struct client *c)
 {
 	struct call call = {.client = c, .req = w->notif.req};
+	int r = receive(w, c);
 
-	if (notif_receive(&w->notif, c->listener) < 0)
-		return; /* the target went, or a signal: poll tells what is left */
+	if (r < 0)
+		return r; /* the target went, or a signal: poll tells what is left */
 	call.start_ns = now_ns();
-	if (gather_facts(w, &call))
+	if (gather_facts(w, &call)) {
 		decide(c->view, &call.facts, c->buckets, &call.verdict);
-	else {
-		call.answered = -ENOENT;
-		decide_failure(c->view, &call.verdict);
+		worker_finish(w, &call);
+	} else {
+		/* Nobody is there to be answered, and nobody's call to be recorded. */
+		count(c, VERDICT_GONE, BY_RULE);
 	}
-	worker_finish(w, &call);
+	return 0;
+}
+
+static void wake(struct worker *w)
+{
+	uint64_t one = 1;
+
+	(void)!write(w->wake, &one, sizeof(one));
 }
 
 /* ---- clients ------------------------------------------------------------ */
@@ -328,8 +376,10 @@ static void take_incoming(struct worker *w)
 	(void)!read(w->wake, &drain, sizeof(drain));
 	pthread_mutex_lock(&w->lock);
 	while (w->n_incoming > 0) {
-		if (w->n == w->size && !grow(w))
-			break; /* tried again on the next pass */
+		if (w->n == w->size && !grow(w)) {
+			wake(w); /* tried again on the next pass */
+			break;
+		}
 		w->clients[w->n] = w->incoming[--w->n_incoming];
 		w->polls[w->n] = (struct pollfd){.fd = w->clients[w->n]->listener,
 						 .events = w->held ? 0 : POLLIN};
@@ -344,10 +394,12 @@ static void take_incoming(struct worker *w)
 /* Listeners are watched only while there is room to record what they say. */
 static void hold(struct worker *w, bool full)
 {
-	if (full)
+	if (full && (w->told_full_ns == 0 || now_ns() - w->told_full_ns > FULL_TOLD_EVERY_NS)) {
+		w->told_full_ns = now_ns();
 		journal_event(EVENT_OVERLOAD, 4, NULL,
 			      "A worker's record ring is full: calls wait until the decision log "
 			      "catches up");
+	}
 	for (size_t i = 0; i < w->n; i++)
 		w->polls[i].events = full ? 0 : POLLIN;
 	w->held = full;
@@ -385,10 +437,12 @@ static void serve_ready(struct worker *w)
 	for (size_t i = w->n; ready && i-- > 0;) {
 		short got = w->polls[i].revents;
 
-		if (got & (POLLHUP | POLLERR | POLLNVAL))
+		/* POLLERR is said where the kernel was interrupted: not the client's end. */
+		if (got & (POLLHUP | POLLNVAL))
 			retire(w, i);
-		else if ((got & POLLIN) && ring_has_room(w->o.ring))
-			worker_serve(w, w->clients[i]);
+		else if ((got & POLLIN) && ring_has_room(w->o.ring) &&
+			 worker_serve(w, w->clients[i]) == -EPROTO)
+			retire(w, i);
 	}
 }
 
@@ -410,13 +464,6 @@ static void *worker_main(void *data)
 }
 
 /* ---- from outside --------------------------------------------------------- */
-
-static void wake(struct worker *w)
-{
-	uint64_t one = 1;
-
-	(void)!write(w->wake, &one, sizeof(one));
-}
 
 int worker_adopt(struct worker *w, struct client *c)
 {
@@ -451,12 +498,31 @@ void worker_ping(struct worker *w)
 	wake(w);
 }
 
+void worker_unblock(struct worker *w)
+{
+	unsigned n = atomic_load_explicit(&w->receives, memory_order_relaxed);
+
+	if (n % 2 && n == w->receives_seen) {
+		atomic_store(&w->interrupted, n);
+		(void)pthread_kill(w->thread, UNBLOCK_SIGNAL);
+	}
+	w->receives_seen = n;
+}
+
+static void unblock_cb(int sig)
+{
+	(void)sig; /* it interrupts, that is all */
+}
+
 static int start_thread(struct worker *w)
 {
+	struct sigaction sa = {.sa_handler = unblock_cb}; /* no SA_RESTART */
 	sigset_t all, old;
 	int r;
 
+	(void)sigaction(UNBLOCK_SIGNAL, &sa, NULL);
 	sigfillset(&all);
+	sigdelset(&all, UNBLOCK_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = pthread_create(&w->thread, NULL, worker_main, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

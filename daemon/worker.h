@@ -28,5 +28,10 @@ size_t worker_load(const struct worker *w); /* clients */
 /* Monotonic ns of the last pass of the loop, for the watchdog; and asks the thread for one. */
 uint64_t worker_alive_ns(const struct worker *w);
 void worker_ping(struct worker *w);
+/* Main thread, every WORKER_UNBLOCK_MS or so while there are clients: a worker that has been in
+ * one and the same RECV since the last call is waiting for a notification that somebody else
+ * took. It is interrupted and gives that client up. */
+#define WORKER_UNBLOCK_MS 100
+void worker_unblock(struct worker *w);
 
 #endif

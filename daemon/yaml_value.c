@@ -6,7 +6,10 @@
 #include "daemon/yaml.h"
 #include "proto/record.h"
 
-#define YAML_ERRNO_MAX 4095 /* what the kernel takes for an error: MAX_ERRNO */
+/* ERESTARTSYS and its kin (include/linux/errno.h): not errors, but orders to the kernel. */
+#define ERRNO_RESTART_FIRST 512
+#define ERRNO_RESTART_LAST  516
+#define YAML_ERRNO_MAX	    4095 /* what the kernel takes for an error: MAX_ERRNO */
 
 int yaml_enum(struct yaml_file *f, const yaml_node_t *n, const char *what, const char *const *names,
 	      size_t n_names)
@@ -177,6 +180,11 @@ int yaml_errno(struct yaml_file *f, const yaml_node_t *n)
 	if (!s)
 		return 0;
 	if (yaml_digits(s, strlen(s), 10, &x) != -EINVAL) {
+		if (yaml_digits(s, strlen(s), 10, &x) == 0 && x >= ERRNO_RESTART_FIRST &&
+		    x <= ERRNO_RESTART_LAST) {
+			yaml_error(f, n, "errno %.60s makes the kernel restart the call", s);
+			return 0;
+		}
 		if (yaml_digits(s, strlen(s), 10, &x) == 0 && x >= 1 && x <= YAML_ERRNO_MAX)
 			return (int)x;
 		yaml_error(f, n, "errno %.60s is out of range, expected 1 to %d", s,

@@ -125,7 +125,11 @@ kill $ctl_pid
 # ---- readers too many ----
 
 cat >"$T/many.py" <<'EOF'
-import socket, sys
+import os, socket, sys
+if len(sys.argv) > 2: # UID GID
+    os.setgroups([])
+    os.setgid(int(sys.argv[3]))
+    os.setuid(int(sys.argv[2]))
 held, codes = [], []
 for _ in range(80):
     s = socket.socket(socket.AF_UNIX)
@@ -141,4 +145,27 @@ gone()
 	[ "$(json_get "$(curl -sS --unix-socket "$CONTROL_SOCKET" http://x/v1/status)" connections)" -le 1 ]
 }
 check "are forgotten when they go" wait_until 10 gone
+
+# ---- readers too many of one user ----
+
+if [ "$(id -u)" = 0 ]; then
+	settings <<-'EOF'
+		operators: {users: ["4001"]}
+		viewers: {groups: ["4002"]}
+		limits: {connections_per_uid: 200}
+	EOF
+	stop_daemon
+	start_daemon
+	chmod 755 "$T/run"
+	many_as() # UID GID
+	{
+		timeout 60 python3 "$T/many.py" "$CONTROL_SOCKET" "$@" 2>&1
+	}
+	is "a viewer's readers too many" "$(many_as 4003 4002)" "8 72"
+	check "are forgotten when they go" wait_until 10 gone
+	is "an operator's" "$(many_as 4001 4003)" "64 16"
+	check "are forgotten when they go" wait_until 10 gone
+else
+	skip "a viewer's readers too many" "not root"
+fi
 done_testing

@@ -116,6 +116,8 @@ default: alow
 EOF
 is "a refused reload" "$(code -X POST http://x/v1/reload)" 422
 like "says where and what" "$(cat "$T/body")" 'plain.yaml","line":1,"column":10,"text":'
+like "and what becomes of the rest" "$(cat "$T/body")" \
+	'"error":"what was refused stays as it ran, the rest is in force"'
 check_status "seccompctl reload" 1 "$SECCOMPCTL" --socket "$CONTROL_SOCKET" reload
 like "FILE:LINE:COLUMN" "$(cat "$T/check.out")" '/plain.yaml:1:10: '
 like "the profile in force stays" "$(ctl -o json profile show plain)" '"rule_count": 1'

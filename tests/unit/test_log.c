@@ -1105,10 +1105,10 @@ static void test_query_slices(void **state _unused_)
 	struct log_filter f = {.rule = word_none};
 	struct answer a;
 
-	assert_int_equal(question(&f, 1000, &a), 3);
+	assert_true(question(&f, 1000, &a) >= N_QUERY / 1000);
 	assert_int_equal(a.n, 0);
 	f.last_n = 5;
-	assert_true(question(&f, 1000, &a) >= 4);
+	assert_true(question(&f, 1000, &a) >= N_QUERY / 1000);
 	assert_int_equal(a.n, 0);
 	f = (struct log_filter){.last_n = 30000};
 	(void)question(&f, 1000, &a);
@@ -1133,7 +1133,7 @@ static void test_query_gaps(void **state _unused_)
 			     NULL, NULL, NULL),
 		SQLITE_OK);
 	(void)sqlite3_close(c);
-	assert_true(question(&f, 100000, &a) <= 4);
+	assert_true(question(&f, 100000, &a) <= 20);
 	assert_int_equal(a.n, 99 + 990 + 10);
 	assert_int_equal(a.last, 9000000000 + N_QUERY);
 }

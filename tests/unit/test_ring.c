@@ -21,8 +21,9 @@
 #include "daemon/ring.h"
 #include "proto/base.h"
 
-#define SIZE   (64 * 1024)
-#define HEADER 4096
+#define SIZE	(64 * 1024)
+#define HEADER	4096
+#define PENDING 192 /* where the header has it */
 
 static char dir[64];
 static char path[128];
@@ -305,6 +306,125 @@ static void test_crash(void **state _unused_)
 	(void)ring_close(r);
 }
 
+/* Lays entry N out with a detail of so many bytes and announces it. */
+static bool announce(struct ring *r, uint64_t n, size_t detail)
+{
+	struct decision d = sample(n);
+	_cleanup_free_ char *text = calloc(1, detail + 1);
+	struct ring_entry *e;
+
+	memset(text, 'd', detail);
+	d.detail = text;
+	e = ring_reserve(r, ring_entry_size(&d));
+	if (!e)
+		return false;
+	ring_entry_fill(e, &d, 1);
+	ring_announce(r);
+	return true;
+}
+
+/* The producer is killed with an entry announced: the next one has it, once. */
+static void test_announced(void **state _unused_)
+{
+	struct ring *r = open_ring(path);
+
+	ring_announce(r); /* nothing reserved: nothing happens */
+	assert_true(put(r, 0));
+	ring_announce(r);
+	assert_true(announce(r, 1, 0));
+	expect(r, 0);
+	assert_null(ring_next(r)); /* not committed: not seen */
+	ring_release(r);
+	(void)ring_close(r);
+
+	for (int i = 0; i < 3; i++) {
+		r = open_ring(path);
+		expect(r, 1);
+		assert_null(ring_next(r));
+		assert_int_equal(ring_broken(r), 0);
+		(void)ring_close(r);
+	}
+	r = open_ring(path);
+	assert_true(put(r, 2));
+	expect(r, 1);
+	expect(r, 2);
+	ring_release(r);
+
+	/* Killed after the commit, and after the next reservation. */
+	assert_true(announce(r, 3, 0));
+	ring_commit(r);
+	(void)ring_close(r);
+	r = open_ring(path);
+	expect(r, 3);
+	assert_null(ring_next(r));
+	ring_release(r);
+	assert_true(announce(r, 4, 0));
+	ring_commit(r);
+	assert_non_null(ring_reserve(r, RING_ENTRY_MAX));
+	(void)ring_close(r);
+	assert_int_equal(ring_attach(path, &r), 0);
+	expect(r, 4);
+	assert_null(ring_next(r));
+	assert_int_equal(ring_broken(r), 0);
+	(void)ring_close(r);
+}
+
+/* An announced entry that is dropped is gone, whatever becomes of the reservation that drops it. */
+static void test_announced_and_dropped(void **state _unused_)
+{
+	static const size_t sizes[] = {0, 1024, RING_ENTRY_MAX, RING_ENTRY_MAX + 1};
+	struct ring *r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		r = open_ring(path);
+		assert_true(announce(r, 1, 0));
+		(void)ring_reserve(r, sizes[i]);
+		(void)ring_close(r);
+		r = open_ring(path);
+		assert_null(ring_next(r));
+		assert_true(announce(r, 2, 0));
+		assert_true(announce(r, 3, 100));
+		(void)ring_close(r);
+		r = open_ring(path);
+		expect(r, 3);
+		assert_null(ring_next(r));
+		ring_release(r);
+		assert_int_equal(ring_broken(r), 0);
+		(void)ring_close(r);
+	}
+}
+
+/* Killed at every place of the ring, with a pad and without, the ring empty and full. */
+static void test_announced_anywhere(void **state _unused_)
+{
+	uint64_t in = 0, out = 0, pads = 0, full = 0;
+	struct ring *r = open_ring(path);
+	unsigned seed = 4;
+
+	for (int round = 0; round < 2000; round++) {
+		uint64_t detail = (unsigned)rand_r(&seed) % 5000, head = ring_head(r);
+
+		if (announce(r, in, detail)) {
+			(void)ring_close(r);
+			r = open_ring(path);
+			in++;
+			pads += head / SIZE != ring_head(r) / SIZE && ring_head(r) % SIZE != 0;
+		} else {
+			full++;
+		}
+		/* Mostly one for one, now and then full, now and then empty. */
+		while (out < in && (round % 100 == 99 || (round % 200 > 50 && in - out > 4)))
+			expect(r, out++);
+		ring_release(r);
+	}
+	while (out < in)
+		expect(r, out++);
+	assert_null(ring_next(r));
+	assert_int_equal(ring_broken(r), 0);
+	assert_true(pads > 10 && full > 10);
+	(void)ring_close(r);
+}
+
 static void write_at(off_t at, const void *data, size_t n)
 {
 	_cleanup_close_ int fd = open(path, O_WRONLY);
@@ -402,6 +522,62 @@ static void test_broken_entries(void **state _unused_)
 	}
 }
 
+/* What is announced is believed no more than what was committed. */
+static void test_broken_announcement(void **state _unused_)
+{
+	struct decision d = sample(0);
+	uint64_t size = ring_entry_size(&d), head = 2 * size;
+	off_t third = HEADER + (off_t)head;
+#define AT(field) (third + (off_t)offsetof(struct ring_entry, field))
+	const struct {
+		off_t at;
+		uint64_t value;
+		size_t n;
+	} broken[] = {
+		{PENDING, head + 1, 8},
+		{PENDING, head + 4, 8},
+		{PENDING, head + 8, 8},
+		{PENDING, head + size - 8, 8},
+		{PENDING, head + size + 8, 8},
+		{PENDING, SIZE, 8},
+		{PENDING, SIZE + 8, 8},
+		{PENDING, SIZE + size, 8},
+		{PENDING, UINT64_MAX, 8},
+		{PENDING, UINT64_MAX - 7, 8},
+		{AT(kind), RING_PAD, 4},
+		{AT(kind), 7, 4},
+		{AT(size), 0, 4},
+		{AT(size), size - 8, 4},
+		{AT(size), size + 8, 4},
+		{AT(size), UINT32_MAX, 4},
+		{AT(exe_len), 60000, 2},
+		{AT(verdict), VERDICT_MAX, 1},
+	};
+#undef AT
+
+	for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
+		struct ring *r = open_ring(path);
+
+		assert_true(put(r, 0) && put(r, 1) && announce(r, 2, 0));
+		(void)ring_close(r);
+		write_at(broken[i].at, &broken[i].value, broken[i].n);
+		r = open_ring(path);
+		assert_int_equal(ring_head(r), head);
+		assert_int_equal(ring_broken(r), 1);
+		expect(r, 0);
+		expect(r, 1);
+		assert_null(ring_next(r));
+		ring_release(r);
+		assert_true(put(r, 3));
+		expect(r, 3);
+		(void)ring_close(r);
+		r = open_ring(path);
+		assert_int_equal(ring_broken(r), 0); /* it was told of */
+		(void)ring_close(r);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
 /* Random bytes anywhere in the file: whatever is read is within the file (ASan, valgrind). */
 static void test_fuzzed_file(void **state _unused_)
 {
@@ -414,6 +590,11 @@ static void test_fuzzed_file(void **state _unused_)
 		unsigned n = 0;
 
 		make_file();
+		if (round % 2) {
+			r = open_ring(path);
+			assert_true(announce(r, 3, 0));
+			r = ring_close(r);
+		}
 		for (int i = 0; i < 4; i++) {
 			unsigned char b = (unsigned char)rand_r(&seed);
 			off_t at = rand_r(&seed) % 2 ? HEADER + rand_r(&seed) % 700
@@ -551,6 +732,10 @@ int main(void)
 		cmocka_unit_test(test_wake),
 		cmocka_unit_test(test_two_threads),
 		cmocka_unit_test_setup_teardown(test_crash, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_announced, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_announced_and_dropped, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_announced_anywhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_broken_announcement, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_broken_header, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_broken_entries, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fuzzed_file, setup, teardown),

@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# thief.sh - a client that takes its own notifications away from the daemon cannot hold up the
+# worker that waits for them, and with it the worker's other clients.
+. "${srcdir:-.}/tests/live/lib.sh"
+need_user_notif
+
+printf 'workers: 1\nclients:\n  - {match: {user: root}, profile: victim, choose: true}\n' | settings
+profile victim <<EOF
+default: allow
+rules:
+  - name: denied
+    syscall: getppid
+    action: deny
+    errno: EUSERS
+EOF
+start_daemon
+
+run --profile victim -- "$builddir/tests/live/stalls" 8 >"$T/stalls" &
+victim=$!
+sleep 0.5
+"$builddir/tests/live/thief" "$CLIENT_SOCKET" 6 >"$T/thief"
+wait $victim
+diag "$(cat "$T/thief"), $(cat "$T/stalls")"
+slowest=$(sed -n 's/slowest \([0-9]*\) ms.*/\1/p' "$T/stalls")
+# Two looks of the main thread, 100 ms apart, and what a loaded machine adds.
+[ "${slowest:-99999}" -lt 1500 ] && ok "no call of another client waits for long" ||
+	not_ok "no call of another client waits for long" "$(cat "$T/stalls")"
+like "and each is decided by its rule" "$(cat "$T/stalls")" ', 0 wrong$'
+check "the daemon goes on" run --profile victim -- true
+stop_daemon
+is "and ends in order" "$daemon_status" 0
+done_testing
