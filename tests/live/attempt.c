@@ -7,15 +7,20 @@
  *   attempt thread NR ARG...   the same in a second thread: "thread ended", whatever became of it
  *   attempt trap NR ARG...     with a handler for SIGSYS: "SIGSYS NR"
  *   attempt repeat N NR ARG... N times: the number of calls that failed
+ *   attempt without NR CMD...  runs CMD where system call NR fails with ENOSYS
  *   attempt pause NR ARG...    the call once, then sleeps until a signal ends it
  *
  * An ARG is a number, or @TEXT for the address of TEXT below 4 GiB.
  */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "proto/base.h"
@@ -112,6 +117,23 @@ static int repeat(long n)
 	return failed != 0;
 }
 
+static int run_without(char **command)
+{
+	struct sock_filter insns[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {ARRAY_SIZE(insns), insns};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
+		return 2;
+	execvp(command[0], command);
+	return 127;
+}
+
 static int attempt(const char *how)
 {
 	pthread_t t;
@@ -147,6 +169,8 @@ int main(int argc, char **argv)
 	if (skip == 3)
 		n = atol(argv[2]);
 	nr = strtol(argv[skip], NULL, 0);
+	if (strcmp(argv[1], "without") == 0 && argc > 3)
+		return run_without(argv + 3);
 	parse_args(argc - skip - 1, argv + skip + 1);
 	return n > 0 ? repeat(n) : attempt(argv[1]);
 }

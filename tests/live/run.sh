@@ -188,8 +188,16 @@ if command -v chrt >/dev/null && chrt -f 10 true 2>/dev/null; then
 		chmod 666 "$CLIENT_SOCKET"
 		cp "$SECCOMP_RUN" "$T/seccomp-run"
 		chmod 755 "$T/seccomp-run"
-		check_status "where it could not be put back it is refused" 125 \
+		case $(uname -m) in x86_64) userfaultfd=323 ;; *) userfaultfd=282 ;; esac
+		cp "$builddir/tests/live/attempt" "$T/attempt"
+		check_status "and need not be put back where nothing spins" 0 \
 			timeout 20 taskset -c 0 chrt -f 10 setpriv --reuid 65534 --clear-groups \
+			"$T/seccomp-run" --socket "$CLIENT_SOCKET" --profile each -- true
+		check "without userfaultfd a launch spins, and works" timeout 20 "$T/attempt" without \
+			$userfaultfd "$T/seccomp-run" --socket "$CLIENT_SOCKET" --profile each -- true
+		check_status "and is refused where the policy could not be put back" 125 \
+			timeout 20 taskset -c 0 chrt -f 10 "$T/attempt" without $userfaultfd \
+			setpriv --reuid 65534 --clear-groups \
 			"$T/seccomp-run" --socket "$CLIENT_SOCKET" --profile each -- true
 	fi
 else
