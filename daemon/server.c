@@ -383,7 +383,8 @@ static int start_workers(struct server *s, unsigned n)
 /*
  * Nobody has a descriptor to send to the control socket. One that comes all the same is closed by
  * the kernel in our read(2), and a close may take as long as its sender likes (SO_LINGER). Linux
- * 6.16 can refuse them to the sender, for all connections of a listening socket.
+ * 6.16 can refuse them to the sender, for all connections of a listening socket. Before that only
+ * root and the socket's group may connect.
  */
 static void refuse_descriptors(int fd)
 {
@@ -392,10 +393,15 @@ static void refuse_descriptors(int fd)
 #endif
 	int off = 0;
 
-	(void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off)) == 0)
+		return;
+	if (service_socket_restrict(fd) < 0)
+		log_warning("The control socket cannot be restricted to its group: %s",
+			    strerror(errno));
 }
 
-/* Anyone may connect to either socket: what a peer may do is decided by its credentials. */
+/* Anyone may connect to either socket, but see above: what a peer may do is decided by its
+ * credentials. */
 static int start_sockets(struct server *s, char *err, size_t err_size)
 {
 	char path[4096];

@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# thief.sh - a client that takes its own notifications away from the daemon cannot hold up the
-# worker that waits for them, and with it the worker's other clients.
+# hold_up.sh - who tries to hold the daemon up: a client that takes its own notifications away from
+# the worker that waits for them, and somebody who sends the control socket a descriptor whose
+# close takes long.
 . "${srcdir:-.}/tests/live/lib.sh"
+need_root
 need_user_notif
 
 printf 'workers: 1\nclients:\n  - {match: {user: root}, profile: victim, choose: true}\n' | settings
@@ -28,6 +30,10 @@ slowest=$(sed -n 's/slowest \([0-9]*\) ms.*/\1/p' "$T/stalls")
 [ "${slowest:-99999}" -lt 1500 ] && ok "no call of another client waits for long" ||
 	not_ok "no call of another client waits for long" "$(cat "$T/stalls")"
 like "and each is decided by its rule" "$(cat "$T/stalls")" ', 0 wrong$'
+cp "$builddir/tests/live/linger" "$T/linger" # where another user can run it
+linger=$(setpriv --reuid 65534 --clear-groups "$T/linger" "$CONTROL_SOCKET" 30)
+is "a descriptor for the control socket is refused" "$linger" refused
+check "and holds up nobody" timeout 5 "$SECCOMPCTL" --socket "$CONTROL_SOCKET" status
 check "the daemon goes on" run --profile victim -- true
 stop_daemon
 is "and ends in order" "$daemon_status" 0
