@@ -88,27 +88,34 @@ static int64_t wall_us(void)
 
 /* ---- facts ------------------------------------------------------------- */
 
-/* False: the notification is not valid any more. */
-static bool gather_facts(struct worker *w, struct call *call)
+/* The caller's process. False: the notification is not valid any more. */
+static bool read_proc(struct worker *w, struct call *call, bool fresh)
 {
-	const struct seccomp_notif *req = call->req;
-	struct facts *f = &call->facts;
-	int a = arch_from_audit(req->data.arch, req->data.nr);
-	bool fresh, was_read;
+	pid_t tid = (pid_t)call->req->pid;
+	bool was_read;
 
-	f->arch = req->data.arch;
-	f->nr = req->data.nr;
-	for (int i = 0; i < 6; i++)
-		f->args[i] = req->data.args[i];
-	f->now_ns = call->start_ns;
-	fresh = a >= 0 && view_needs_proc(call->client->view, (enum arch)a, f->nr);
-	f->proc = proc_read(w->procs, (pid_t)req->pid, fresh, &was_read);
-	if (!was_read || notif_valid(call->client->listener, req->id))
+	call->facts.proc = proc_read(w->procs, tid, fresh, &was_read);
+	if (!was_read || notif_valid(call->client->listener, call->req->id))
 		return true;
 	/* The thread is gone and its number may be another's by now. */
-	proc_forget(w->procs, (pid_t)req->pid);
-	f->proc = NULL;
+	proc_forget(w->procs, tid);
+	call->facts.proc = NULL;
 	return false;
+}
+
+static bool gather_facts(struct worker *w, struct call *call)
+{
+	const struct seccomp_data *data = &call->req->data;
+	struct facts *f = &call->facts;
+	int a = arch_from_audit(data->arch, data->nr);
+
+	f->arch = data->arch;
+	f->nr = data->nr;
+	for (int i = 0; i < 6; i++)
+		f->args[i] = data->args[i];
+	f->now_ns = call->start_ns;
+	return read_proc(w, call,
+			 a >= 0 && view_needs_proc(call->client->view, (enum arch)a, f->nr));
 }
 
 /* ---- record ------------------------------------------------------------ */
@@ -204,10 +211,10 @@ static void announce(struct worker *w, struct call *call)
 static int kill_target(struct worker *w, struct call *call)
 {
 	_cleanup_close_ int fd = -1;
-	bool was_read;
 
 	/* Read anew: whoever is killed must be the caller's group, not one that it was. */
-	call->facts.proc = proc_read(w->procs, (pid_t)call->req->pid, true, &was_read);
+	if (!read_proc(w, call, true))
+		return -ENOENT;
 	if (!call->facts.proc)
 		return -ESRCH;
 	fd = (int)syscall(SYS_pidfd_open, call->facts.proc->tgid, 0);
