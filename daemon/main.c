@@ -235,24 +235,11 @@ static void raise_limits(void)
 }
 
 /* Settings must be right to start; a refused profile is absent, and said. */
-static int load_settings(struct server *s, const struct options *o)
+static int load(struct server *s)
 {
 	struct diag d = {0};
-	int r = config_load(o->config_path, &s->config, &d);
+	int profiles, r = server_load(s, &d, &profiles);
 
-	if (r == -ENOENT && !o->config_required) {
-		s->config = config_default();
-		r = s->config ? 0 : -ENOMEM;
-	} else if (r == -ENOENT) {
-		diag_add(&d, o->config_path, 0, 0, "no such file");
-	}
-	if (r == 0) {
-		s->store = store_new(o->dirs, o->n_dirs);
-		if (!s->store)
-			r = -ENOMEM;
-		else
-			(void)store_load(s->store, &d);
-	}
 	diag_print(&d, stderr);
 	diag_done(&d);
 	return r;
@@ -319,9 +306,10 @@ static int prepare(struct server *s, const struct options *o)
 	s->state_dir = o->state_dir;
 	s->db_path = below(o->state_dir, DATABASE_NAME);
 	s->base = new_base();
-	if (!s->db_path || !s->base)
+	s->store = store_new(o->dirs, o->n_dirs);
+	if (!s->db_path || !s->base || !s->store)
 		return -ENOMEM;
-	return load_settings(s, o);
+	return load(s);
 }
 
 static int serve(const struct options *o)

@@ -223,9 +223,9 @@ int64_t server_admit(struct server *s, int listener, struct identity *identity, 
 	return (int64_t)c->id;
 }
 
-/* ---- reload -------------------------------------------------------------- */
+/* ---- load and reload ------------------------------------------------------ */
 
-static int reload_config(struct server *s, struct diag *d)
+static int load_config(struct server *s, struct diag *d)
 {
 	struct config *c = NULL;
 	int r = config_load(s->config_path, &c, d);
@@ -243,14 +243,21 @@ static int reload_config(struct server *s, struct diag *d)
 	return 0;
 }
 
+int server_load(struct server *s, struct diag *d, int *ret_profiles)
+{
+	int r = load_config(s, d);
+
+	*ret_profiles = store_load(s->store, d);
+	return r;
+}
+
 int server_reload(struct server *s, struct diag *d)
 {
 	int config, profiles;
 	char *text;
 
 	service_reloading();
-	config = reload_config(s, d);
-	profiles = store_load(s->store, d);
+	config = server_load(s, d, &profiles);
 	s->reloads++;
 	if (config < 0 || profiles < 0) {
 		s->reloads_refused++;

@@ -44,6 +44,10 @@ struct server {
 int server_start(struct server *s, char *err, size_t err_size);
 void server_stop(struct server *s);
 
+/* Reads configuration and profiles, by config_path and into store; reasons in D. Returns how the
+ * configuration fared, *ret_profiles is store_load()'s. What is refused leaves what was there. */
+int server_load(struct server *s, struct diag *d, int *ret_profiles);
+
 /* Configuration and profiles anew; what is refused stays as it runs, with its reasons in D.
  * Tells systemd (RELOADING=1, READY=1) and the journal. 0 or -EINVAL. */
 int server_reload(struct server *s, struct diag *d);
