@@ -155,7 +155,7 @@ static void match_user_cb(struct yaml_file *f, const yaml_node_t *key, const yam
 	struct assignment_build *b = data;
 
 	(void)key;
-	globs_parse(f, value, GLOBS_USER, b->arena, &b->a->user);
+	globs_parse_ids(f, value, GLOBS_USER, b->arena, &b->a->user, &b->a->uids);
 }
 
 static void match_label_cb(struct yaml_file *f, const yaml_node_t *key, const yaml_node_t *value,
@@ -459,15 +459,6 @@ static const char *claim_label(const struct claim *claim, const char *key)
 	return NULL;
 }
 
-static bool assign_user(const struct strv *globs, uid_t uid)
-{
-	char number[16], name[256];
-
-	(void)snprintf(number, sizeof(number), "%u", uid);
-	return strv_match(globs, number) ||
-	       (userdb_user_name(uid, name, sizeof(name)) == 0 && strv_match(globs, name));
-}
-
 static bool assign_matches(const struct assignment *a, const struct claim *claim)
 {
 	if (a->unit.n > 0 && !strv_match(&a->unit, claim->unit))
@@ -480,18 +471,14 @@ static bool assign_matches(const struct assignment *a, const struct claim *claim
 		if (!value || !strv_match(&a->labels[i].globs, value))
 			return false;
 	}
-	return a->user.n == 0 || assign_user(&a->user, claim->uid);
+	return a->user.n == 0 || idlist_match(&a->uids, &a->user, claim->uid);
 }
 
-/* Whom a reason is about. */
+/* Whom a reason is about. The user's name would be a look-up, and take its time. */
 static void assign_who(const struct claim *claim, char *buf, size_t size)
 {
-	char name[256];
-
 	if (claim->unit[0] != '\0')
 		(void)snprintf(buf, size, "unit %.200s", claim->unit);
-	else if (userdb_user_name(claim->uid, name, sizeof(name)) == 0)
-		(void)snprintf(buf, size, "user %.200s", name);
 	else
 		(void)snprintf(buf, size, "user %u", claim->uid);
 }

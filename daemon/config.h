@@ -23,6 +23,7 @@ struct idset { /* users by uid, groups by gid */
 /* An entry of `clients:`. The first whose conditions all hold decides. */
 struct assignment {
 	struct strv unit, slice, user; /* globs; of the registering process */
+	struct idlist uids;	       /* whom user names, as of when the file was read */
 	struct when_label *labels;     /* the client's own word: a convenience, no protection */
 	size_t n_labels;
 	char *profile;	    /* what it gets where it names none; NULL: none */

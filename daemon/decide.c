@@ -3,13 +3,8 @@
 #include "daemon/decide.h"
 
 #include <fnmatch.h>
-#include <grp.h>
-#include <inttypes.h>
 #include <linux/audit.h>
-#include <pwd.h>
 #include <string.h>
-
-#include "daemon/userdb.h"
 
 /* An `exe` glob: of one that ends in slash, asterisk, asterisk, what stands before. */
 struct view_exe {
@@ -19,9 +14,6 @@ struct view_exe {
 };
 
 struct view_when {
-	uint32_t *uids, *gids; /* sorted */
-	size_t n_uids, n_gids;
-	bool user_globs, group_globs; /* the decimal number may match a glob */
 	struct view_exe *exes;
 };
 
@@ -36,135 +28,6 @@ void identity_done(struct identity *id)
 	free(id->label_keys);
 	free(id->label_values);
 	*id = (struct identity){0};
-}
-
-/* ---- view: users and groups ------------------------------------------------- */
-
-static bool glob_is_plain(const char *s)
-{
-	return !strpbrk(s, "*?[\\");
-}
-
-static int add_id(uint32_t **ids, size_t *n, uint32_t id)
-{
-	/* Grown by doubling: at each power of two. */
-	if ((*n & (*n - 1)) == 0) {
-		uint32_t *more = realloc(*ids, (*n ? *n * 2 : 1) * sizeof(**ids));
-
-		if (!more)
-			return -ENOMEM;
-		*ids = more;
-	}
-	(*ids)[(*n)++] = id;
-	return 0;
-}
-
-/* getpwent(3): these mean the end of the list; others that nobody could tell. */
-static bool errno_is_end(int err)
-{
-	return err == 0 || err == ENOENT || err == ESRCH || err == EBADF || err == EPERM;
-}
-
-/* A name that nobody has matches nobody. */
-static int add_user(struct view_when *w, const char *name)
-{
-	uid_t uid;
-	int r = userdb_uid(name, &uid);
-
-	if (r < 0)
-		return r == -ESRCH || r == -ERANGE ? 0 : r;
-	return add_id(&w->uids, &w->n_uids, uid);
-}
-
-static int add_group(struct view_when *w, const char *name)
-{
-	gid_t gid;
-	int r = userdb_gid(name, &gid);
-
-	if (r < 0)
-		return r == -ESRCH || r == -ERANGE ? 0 : r;
-	return add_id(&w->gids, &w->n_gids, gid);
-}
-
-static int walk_users(struct view_when *w, const struct strv *globs)
-{
-	struct passwd *pw;
-	int r = 0;
-
-	setpwent();
-	while (r == 0) {
-		errno = 0;
-		pw = getpwent();
-		if (!pw) {
-			r = errno_is_end(errno) ? 0 : -errno;
-			break;
-		}
-		if (strv_match(globs, pw->pw_name))
-			r = add_id(&w->uids, &w->n_uids, pw->pw_uid);
-	}
-	endpwent();
-	return r;
-}
-
-static int walk_groups(struct view_when *w, const struct strv *globs)
-{
-	struct group *gr;
-	int r = 0;
-
-	setgrent();
-	while (r == 0) {
-		errno = 0;
-		gr = getgrent();
-		if (!gr) {
-			r = errno_is_end(errno) ? 0 : -errno;
-			break;
-		}
-		if (strv_match(globs, gr->gr_name))
-			r = add_id(&w->gids, &w->n_gids, gr->gr_gid);
-	}
-	endgrent();
-	return r;
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static int resolve_users(struct view_when *w, const struct strv *user)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < user->n && r == 0; i++) {
-		if (glob_is_plain(user->v[i]))
-			r = add_user(w, user->v[i]);
-		else
-			w->user_globs = true;
-	}
-	if (r == 0 && w->user_globs)
-		r = walk_users(w, user);
-	if (w->n_uids > 0)
-		qsort(w->uids, w->n_uids, sizeof(*w->uids), compare_ids);
-	return r;
-}
-
-static int resolve_groups(struct view_when *w, const struct strv *group)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < group->n && r == 0; i++) {
-		if (glob_is_plain(group->v[i]))
-			r = add_group(w, group->v[i]);
-		else
-			w->group_globs = true;
-	}
-	if (r == 0 && w->group_globs)
-		r = walk_groups(w, group);
-	if (w->n_gids > 0)
-		qsort(w->gids, w->n_gids, sizeof(*w->gids), compare_ids);
-	return r;
 }
 
 /* ---- view --------------------------------------------------------------------- */
@@ -238,11 +101,7 @@ static int view_fill(struct view *v, const struct identity *id)
 			continue;
 		if (rule->mode != MODE_PERMISSIVE)
 			v->permissive = false;
-		r = resolve_users(&v->when[i], &rule->when.user);
-		if (r == 0)
-			r = resolve_groups(&v->when[i], &rule->when.group);
-		if (r == 0)
-			r = ready_exes(&v->when[i], &rule->when.exe);
+		r = ready_exes(&v->when[i], &rule->when.exe);
 	}
 	return r;
 }
@@ -275,8 +134,6 @@ struct view *view_free(struct view *v)
 		for (size_t j = 0; w->exes && j < v->profile->rules[i].when.exe.n; j++)
 			free(w->exes[j].glob);
 		free(w->exes);
-		free(w->uids);
-		free(w->gids);
 	}
 	free(v->when);
 	free(v->dead);
@@ -360,18 +217,6 @@ static bool conds_hold(const struct match *m, const uint64_t args[6])
 
 enum tri { NO, YES, UNKNOWN };
 
-static bool id_matches(uint32_t id, const uint32_t *ids, size_t n, const struct strv *globs)
-{
-	char decimal[16];
-
-	if (n > 0 && bsearch(&id, ids, n, sizeof(*ids), compare_ids))
-		return true;
-	if (!globs)
-		return false;
-	(void)snprintf(decimal, sizeof(decimal), "%" PRIu32, id);
-	return strv_match(globs, decimal);
-}
-
 static bool exe_matches(const struct view_exe *e, const char *exe)
 {
 	if (!e->deep)
@@ -400,11 +245,9 @@ static enum tri when_holds(const struct view *v, unsigned rule, const struct pro
 
 	if (!proc)
 		return UNKNOWN;
-	if (w->user.n > 0 &&
-	    !id_matches(proc->uid, vw->uids, vw->n_uids, vw->user_globs ? &w->user : NULL))
+	if (w->user.n > 0 && !idlist_match(&w->uids, &w->user, proc->uid))
 		return NO;
-	if (w->group.n > 0 &&
-	    !id_matches(proc->gid, vw->gids, vw->n_gids, vw->group_globs ? &w->group : NULL))
+	if (w->group.n > 0 && !idlist_match(&w->gids, &w->group, proc->gid))
 		return NO;
 	if (w->comm.n > 0 && !strv_match(&w->comm, proc->comm))
 		return NO;

@@ -33,13 +33,11 @@ struct view {
 };
 
 /*
- * ID NULL: any client, so that every static condition may hold. NULL with errno: ENOMEM, or what
- * the user database failed with.
+ * ID NULL: any client, so that every static condition may hold. NULL with ENOMEM.
  *
  * Globs are fnmatch(3)'s. unit, slice, label, comm: no flags. exe: a `*` does not match a slash,
  * and a glob that ends in a slash and two asterisks matches all that is below it at any depth.
- * user, group: the decimal number or the name. Names are looked up here, once (a name that is
- * not known yet never matches for this client); globs walk the database. Main thread only.
+ * user, group: the decimal number or the name, as of when the profile was read.
  */
 struct view *view_new(struct profile *p, const struct identity *id);
 struct view *view_free(struct view *v); /* always NULL; NULL is fine */

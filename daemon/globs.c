@@ -81,11 +81,16 @@ static bool globs_check_exe(struct yaml_file *f, const yaml_node_t *n, const cha
 	return true;
 }
 
+static const char *globs_id_what(enum globs_kind kind)
+{
+	return kind == GLOBS_USER ? "user" : "group";
+}
+
 /* The number of a user or group as text, or NULL with an error. */
 static char *globs_resolve(struct yaml_file *f, const yaml_node_t *n, const char *s,
 			   enum globs_kind kind, struct arena *a)
 {
-	const char *what = kind == GLOBS_USER ? "user" : "group";
+	const char *what = globs_id_what(kind);
 	char number[16];
 	unsigned id = 0;
 	int r = kind == GLOBS_USER ? userdb_uid(s, &id) : userdb_gid(s, &id);
@@ -148,6 +153,44 @@ void globs_parse(struct yaml_file *f, const yaml_node_t *n, enum globs_kind kind
 		if (s)
 			ret->v[ret->n++] = s;
 	}
+}
+
+/* The numbers of those whose name matches; RET NULL: only how many. */
+static size_t globs_find(const struct userdb_names *all, const struct strv *list, uint32_t *ret)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; all && i < all->n; i++) {
+		if (!strv_match(list, all->v[i].name))
+			continue;
+		if (ret)
+			ret[n] = all->v[i].id;
+		n++;
+	}
+	return n;
+}
+
+void globs_parse_ids(struct yaml_file *f, const yaml_node_t *n, enum globs_kind kind,
+		     struct arena *a, struct strv *ret, struct idlist *ret_ids)
+{
+	const struct userdb_names *all = NULL;
+	int r = 0;
+
+	globs_parse(f, n, kind, a, ret);
+	for (size_t i = 0; i < ret->n; i++)
+		ret_ids->globs |= globs_has_magic(ret->v[i]);
+	if (ret_ids->globs)
+		r = userdb_list(kind == GLOBS_GROUP, &all);
+	if (r < 0)
+		yaml_error(f, n, "%ss cannot be listed: %s", globs_id_what(kind), strerror(-r));
+	ret_ids->v = arena_alloc(a, ret->n + globs_find(all, ret, NULL), sizeof(*ret_ids->v));
+	if (!ret_ids->v)
+		return;
+	ret_ids->n = globs_find(all, ret, ret_ids->v);
+	for (size_t i = 0; i < ret->n; i++)
+		if (!globs_has_magic(ret->v[i]))
+			ret_ids->v[ret_ids->n++] = (uint32_t)strtoul(ret->v[i], NULL, 10);
+	idlist_sort(ret_ids);
 }
 
 void globs_parse_labels(struct yaml_file *f, const yaml_node_t *n, struct arena *a,

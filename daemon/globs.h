@@ -20,10 +20,14 @@ enum globs_kind {
 	GLOBS_PROFILE,
 };
 
-/* One glob or a list of them; what can never match is an error. User and group names without
- * glob characters become numbers. Memory is A's. */
+/* One glob or a list of them; what can never match is an error. Memory is A's. */
 void globs_parse(struct yaml_file *f, const yaml_node_t *n, enum globs_kind kind, struct arena *a,
 		 struct strv *ret);
+/* The same of users or groups, with their numbers as of now: a name without a glob becomes its
+ * number and must exist, a glob matches the number or a name that the database lists. Who comes
+ * later is not among them. */
+void globs_parse_ids(struct yaml_file *f, const yaml_node_t *n, enum globs_kind kind,
+		     struct arena *a, struct strv *ret, struct idlist *ret_ids);
 /* A mapping of label keys to globs. */
 void globs_parse_labels(struct yaml_file *f, const yaml_node_t *n, struct arena *a,
 			struct when_label **ret, size_t *ret_n);

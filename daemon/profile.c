@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <fnmatch.h>
+#include <inttypes.h>
 
 #include "daemon/arena.h"
 
@@ -33,6 +34,31 @@ bool strv_match(const struct strv *v, const char *s)
 		if (fnmatch(v->v[i], s, 0) == 0)
 			return true;
 	return false;
+}
+
+static int idlist_compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+void idlist_sort(struct idlist *ids)
+{
+	if (ids->n > 0)
+		qsort(ids->v, ids->n, sizeof(*ids->v), idlist_compare);
+}
+
+bool idlist_match(const struct idlist *ids, const struct strv *list, uint32_t id)
+{
+	char decimal[16];
+
+	if (ids->n > 0 && bsearch(&id, ids->v, ids->n, sizeof(*ids->v), idlist_compare))
+		return true;
+	if (!ids->globs)
+		return false;
+	(void)snprintf(decimal, sizeof(decimal), "%" PRIu32, id);
+	return strv_match(list, decimal);
 }
 
 struct profile *profile_ref(struct profile *p)

@@ -60,17 +60,25 @@ struct strv {
 };
 /* Does one of the globs match S? False for an empty list. Reads both only. */
 bool strv_match(const struct strv *v, const char *s);
+/* Users or groups by number. */
+struct idlist {
+	uint32_t *v; /* sorted */
+	size_t n;
+	bool globs; /* the list has globs, which match decimal numbers too */
+};
+void idlist_sort(struct idlist *ids);
+/* Is ID one of IDS, or its number matched by a glob of LIST? Reads only. */
+bool idlist_match(const struct idlist *ids, const struct strv *list, uint32_t id);
 struct when_label {
 	char *key;
 	struct strv globs;
 };
 struct when {
 	struct strv unit, slice, user, group, exe, comm;
+	struct idlist uids, gids; /* whom user and group name, as of when the file was read */
 	struct when_label *labels;
 	size_t n_labels;
 };
-/* user and group globs match the name or the decimal number; names are resolved to numbers
- * when the profile is loaded where they hold no glob character. */
 
 struct limit {
 	double rate; /* tokens a second; 0: no limit */

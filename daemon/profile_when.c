@@ -23,10 +23,28 @@ struct when_build {
 
 WHEN_GLOBS(unit, GLOBS_UNIT, when_static)
 WHEN_GLOBS(slice, GLOBS_SLICE, when_static)
-WHEN_GLOBS(user, GLOBS_USER, when_dynamic)
-WHEN_GLOBS(group, GLOBS_GROUP, when_dynamic)
 WHEN_GLOBS(exe, GLOBS_EXE, when_dynamic)
 WHEN_GLOBS(comm, GLOBS_COMM, when_dynamic)
+
+static void when_user_cb(struct yaml_file *f, const yaml_node_t *key, const yaml_node_t *value,
+			 void *data)
+{
+	struct when_build *w = data;
+
+	(void)key;
+	globs_parse_ids(f, value, GLOBS_USER, w->arena, &w->rule->when.user, &w->rule->when.uids);
+	w->rule->when_dynamic = true;
+}
+
+static void when_group_cb(struct yaml_file *f, const yaml_node_t *key, const yaml_node_t *value,
+			  void *data)
+{
+	struct when_build *w = data;
+
+	(void)key;
+	globs_parse_ids(f, value, GLOBS_GROUP, w->arena, &w->rule->when.group, &w->rule->when.gids);
+	w->rule->when_dynamic = true;
+}
 
 static void when_label_cb(struct yaml_file *f, const yaml_node_t *key, const yaml_node_t *value,
 			  void *data)

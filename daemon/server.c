@@ -16,6 +16,7 @@
 #include "daemon/journal.h"
 #include "daemon/register.h"
 #include "daemon/service.h"
+#include "daemon/userdb.h"
 #include "proto/base.h"
 #include "proto/paths.h"
 
@@ -248,6 +249,7 @@ int server_load(struct server *s, struct diag *d, int *ret_profiles)
 	int r = load_config(s, d);
 
 	*ret_profiles = store_load(s->store, d);
+	userdb_forget();
 	return r;
 }
 

@@ -80,19 +80,76 @@ int userdb_gid(const char *name, gid_t *ret)
 	return -ERANGE;
 }
 
-int userdb_user_name(uid_t uid, char *buf, size_t size)
-{
-	_cleanup_free_ char *scratch = malloc(USERDB_BUF_MAX / 16);
-	struct passwd pw, *found = NULL;
-	int r;
+static struct userdb_names userdb_users, userdb_groups; /* empty: not read yet */
 
-	if (!scratch)
-		return -ENOMEM;
-	r = getpwuid_r(uid, &pw, scratch, USERDB_BUF_MAX / 16, &found);
-	if (!found)
-		return userdb_error(r);
-	if (strlen(found->pw_name) >= size)
-		return -ERANGE;
-	(void)snprintf(buf, size, "%s", found->pw_name);
+static int userdb_keep(struct userdb_names *names, const char *name, unsigned id)
+{
+	/* Grown by doubling: at each power of two. */
+	if ((names->n & (names->n - 1)) == 0) {
+		size_t size = names->n ? names->n * 2 : 1;
+		struct userdb_name *more = realloc(names->v, size * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		names->v = more;
+	}
+	names->v[names->n] = (struct userdb_name){strdup(name), id};
+	return names->v[names->n].name && ++names->n ? 0 : -ENOMEM;
+}
+
+static int userdb_read_users(void)
+{
+	const struct passwd *pw;
+	int r = 0;
+
+	setpwent();
+	while (r == 0 && (errno = 0, pw = getpwent()))
+		r = userdb_keep(&userdb_users, pw->pw_name, pw->pw_uid);
+	if (r == 0)
+		r = userdb_error(errno);
+	endpwent();
+	return r;
+}
+
+static int userdb_read_groups(void)
+{
+	const struct group *gr;
+	int r = 0;
+
+	setgrent();
+	while (r == 0 && (errno = 0, gr = getgrent()))
+		r = userdb_keep(&userdb_groups, gr->gr_name, gr->gr_gid);
+	if (r == 0)
+		r = userdb_error(errno);
+	endgrent();
+	return r;
+}
+
+static void userdb_names_done(struct userdb_names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->v[i].name);
+	free(names->v);
+	*names = (struct userdb_names){0};
+}
+
+int userdb_list(bool groups, const struct userdb_names **ret)
+{
+	struct userdb_names *names = groups ? &userdb_groups : &userdb_users;
+	int r = -ESRCH; /* the end of the list */
+
+	if (names->n == 0)
+		r = groups ? userdb_read_groups() : userdb_read_users();
+	if (r != -ESRCH) {
+		userdb_names_done(names); /* half of a list is none */
+		return r;
+	}
+	*ret = names;
 	return 0;
+}
+
+void userdb_forget(void)
+{
+	userdb_names_done(&userdb_users);
+	userdb_names_done(&userdb_groups);
 }
