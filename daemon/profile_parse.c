@@ -339,6 +339,8 @@ static int parse_build(struct build *b, struct sources *s)
 		return -ENOMEM;
 	}
 	parse_top(b, s);
+	for (size_t i = 0; i < s->n; i++)
+		s->v[i].yaml.archs = b->p->archs;
 	parse_rules(b, s);
 	parse_unique_names(b, &errors);
 	for (size_t i = 0; i < s->n; i++)

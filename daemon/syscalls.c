@@ -344,15 +344,22 @@ void syscall_group_foreach(void (*fn)(const char *group, void *data), void *data
 		fn(syscalls_group_table[i].name, data);
 }
 
-int syscall_constant(const char *name, int64_t *ret)
+int syscall_constant(enum arch a, const char *name, int64_t *ret)
 {
+	int r = -ENOENT;
+
 	for (size_t i = 0; i < syscalls_const_table_n; i++) {
-		if (strcmp(syscalls_const_table[i].name, name) == 0) {
-			*ret = syscalls_const_table[i].value;
+		const struct const_def *c = &syscalls_const_table[i];
+
+		if (strcmp(c->name, name) != 0)
+			continue;
+		if (c->archs == 0 || (c->archs & ARCH_BIT(a))) {
+			*ret = c->value;
 			return 0;
 		}
+		r = -EOPNOTSUPP;
 	}
-	return -ENOENT;
+	return r;
 }
 
 /* Longer names are not worth comparing. */

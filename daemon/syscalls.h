@@ -52,9 +52,10 @@ const char *syscall_arg_name(const char *name, unsigned index);
 const char *const *syscall_group(const char *group);
 void syscall_group_foreach(void (*fn)(const char *group, void *data), void *data);
 
-/* A constant by its name in the manual pages: O_CREAT, AT_FDCWD, CLONE_NEWUSER, AF_INET,
- * PROT_EXEC, PR_SET_NAME, S_ISUID, ... 0 or -ENOENT. */
-int syscall_constant(const char *name, int64_t *ret);
+/* A constant by its name in the manual pages, as it is on A: O_CREAT, AT_FDCWD, CLONE_NEWUSER,
+ * AF_INET, PROT_EXEC, PR_SET_NAME, S_ISUID, ... 0; -ENOENT: unknown; -EOPNOTSUPP: A has none of
+ * this name. */
+int syscall_constant(enum arch a, const char *name, int64_t *ret);
 
 /* The nearest of the known names to a misspelt one, within a distance that makes it likely;
  * NULL where there is none. KIND: what to look among. */

@@ -54,9 +54,11 @@ struct group_def {
 extern const struct group_def syscalls_group_table[];
 extern const size_t syscalls_group_table_n;
 
+/* A constant. One that differs between architectures has several rows with disjoint ARCHS. */
 struct const_def {
 	const char *name;
 	int64_t value;
+	uint8_t archs; /* ARCH_BITs that the row is for; 0: all */
 };
 extern const struct const_def syscalls_const_table[];
 extern const size_t syscalls_const_table_n;

@@ -387,7 +387,7 @@ int yaml_file_parse(struct yaml_file *f, const char *name, const char *text, siz
 {
 	int r = -EINVAL;
 
-	*f = (struct yaml_file){.name = name, .diag = d};
+	*f = (struct yaml_file){.name = name, .diag = d, .archs = ARCH_BIT(arch_native())};
 	if (len <= YAML_FILE_MAX)
 		r = yaml_parse(f, text, len);
 	else

@@ -23,6 +23,7 @@ struct yaml_file {
 	yaml_document_t doc;
 	bool loaded;
 	unsigned errors; /* counted here, because a diag keeps only so many */
+	unsigned archs;	 /* ARCH_BITs that constants are for; the native one until set */
 };
 
 /* The whole of the regular file PATH, NUL-terminated. 0 or -errno with an item in D; -ENOENT
@@ -89,7 +90,8 @@ struct yaml_number {
 	bool negative;
 	uint64_t magnitude;
 };
-/* Decimal, 0x, 0o, or constants of the manual pages; A|B for non-negative ones. */
+/* Decimal, 0x, 0o, or constants of the manual pages; A|B for non-negative ones. A constant that
+ * differs between the file's architectures is an error. */
 bool yaml_number(struct yaml_file *f, const yaml_node_t *n, struct yaml_number *ret);
 /* Digits of S, the whole of it. 0, -EINVAL, or -ERANGE. */
 int yaml_digits(const char *s, size_t len, unsigned base, uint64_t *ret);

@@ -223,6 +223,41 @@ static void yaml_unknown_constant(struct yaml_file *f, const yaml_node_t *n, con
 			      s);
 }
 
+/* What a constant is on all architectures of the file that have it. */
+static bool yaml_constant(struct yaml_file *f, const yaml_node_t *n, const char *s, size_t offset,
+			  int64_t *ret)
+{
+	int first = -1;
+
+	for (int a = 0; a < ARCH_MAX; a++) {
+		int64_t value;
+		int r = f->archs & ARCH_BIT(a) ? syscall_constant((enum arch)a, s, &value)
+					       : -EOPNOTSUPP;
+
+		if (r == -ENOENT) {
+			yaml_unknown_constant(f, n, s, offset);
+			return false;
+		}
+		if (r < 0)
+			continue;
+		if (first < 0) {
+			first = a;
+			*ret = value;
+		} else if (value != *ret) {
+			yaml_error_in(f, n, offset,
+				      "'%.60s' is 0x%llx on %s but 0x%llx on %s; give numbers, or "
+				      "leave one of the two out of 'architectures'",
+				      s, (unsigned long long)*ret, arch_names[first],
+				      (unsigned long long)value, arch_names[a]);
+			return false;
+		}
+	}
+	if (first < 0)
+		yaml_error_in(f, n, offset, "there is no '%.60s' on this profile's architectures",
+			      s);
+	return first >= 0;
+}
+
 static bool yaml_plain_number(struct yaml_file *f, const yaml_node_t *n, const char *s,
 			      size_t offset, struct yaml_number *ret)
 {
@@ -260,10 +295,8 @@ static bool yaml_number_one(struct yaml_file *f, const yaml_node_t *n, const cha
 
 	if (s[0] == '-' || (s[0] >= '0' && s[0] <= '9'))
 		return yaml_plain_number(f, n, s, offset, ret);
-	if (s[0] == '\0' || syscall_constant(s, &constant) < 0) {
-		yaml_unknown_constant(f, n, s, offset);
+	if (!yaml_constant(f, n, s, offset, &constant))
 		return false;
-	}
 	ret->negative = constant < 0;
 	ret->magnitude = constant < 0 ? -(uint64_t)constant : (uint64_t)constant;
 	return true;

@@ -244,6 +244,39 @@ static void args_test(void **state)
 	(void)profile_unref(p);
 }
 
+/* A constant is the one of the profile's architectures, whatever machine reads it. */
+static void args_arch_test(void **state)
+{
+	static const struct {
+		const char *archs;
+		enum arch arch;
+		uint64_t directory;
+	} rows[] = {
+		{"[x86-64, x32, x86]", ARCH_X86_64, 0x10000},
+		{"[x86-64, x32, x86]", ARCH_X86, 0x10000},
+		{"arm64", ARCH_ARM64, 0x4000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[256];
+		struct profile *p;
+		const struct sysent *s;
+
+		(void)snprintf(text, sizeof(text),
+			       "default: allow\narchitectures: %s\nrules:\n"
+			       "  - {syscall: openat, args: {flags: {all: [O_DIRECTORY]}}, "
+			       "action: deny}\n",
+			       rows[i].archs);
+		p = parse(text);
+		s = profile_sysent(p, rows[i].arch, syscall_nr(rows[i].arch, "openat"));
+		assert_non_null(s);
+		assert_cmp(&s->matches[0].conds[0], 0, CMP_MASK_EQ, rows[i].directory,
+			   rows[i].directory);
+		(void)profile_unref(p);
+	}
+}
+
 static void when_test(void **state)
 {
 	struct profile *p = parse("default: allow\nrules:\n"
@@ -433,6 +466,16 @@ static const struct diag_row bad_rows[] = {
 	{"default: allow\narchitectures: [x86-64, x86]\nrules:\n"
 	 "  - {syscall: pread64, args: {offset: 0}, action: deny}\n",
 	 {"4:31: not in one register on x86"}},
+	{"default: allow\narchitectures: [x86-64, arm64]\nrules:\n"
+	 "  - {syscall: openat, args: {flags: {all: O_CREAT|O_NOFOLLOW}}, action: deny}\n",
+	 {"4:51: 'O_NOFOLLOW' is 0x20000 on x86-64 but 0x8000 on arm64; give numbers, or leave one "
+	  "of the two out of 'architectures'"}},
+	{"default: allow\narchitectures: [x86-64, x86]\nrules:\n"
+	 "  - {syscall: ioctl, args: {request: FS_IOC_SETFLAGS}, action: deny}\n",
+	 {"4:38: 'FS_IOC_SETFLAGS' is 0x40086602 on x86-64 but 0x40046602 on x86;"}},
+	{"default: allow\narchitectures: arm64\nrules:\n"
+	 "  - {syscall: mmap, args: {flags: MAP_32BIT}, action: deny}\n",
+	 {"4:35: there is no 'MAP_32BIT' on this profile's architectures"}},
 	/* when, limit */
 	{RULE
 	 "syscall: close" NEXT "action: deny" NEXT
@@ -829,13 +872,13 @@ int main(void)
 		cmocka_unit_test(settings_test),      cmocka_unit_test(defaults_test),
 		cmocka_unit_test(actions_test),	      cmocka_unit_test(calls_test),
 		cmocka_unit_test(nested_groups_test), cmocka_unit_test(args_test),
-		cmocka_unit_test(when_test),	      cmocka_unit_test(hash_test),
-		cmocka_unit_test(bad_test),	      cmocka_unit_test(contract_test),
-		cmocka_unit_test(not_a_file_test),    cmocka_unit_test(large_test),
-		cmocka_unit_test(binary_test),	      cmocka_unit_test(dropins_test),
-		cmocka_unit_test(many_rules_test),    cmocka_unit_test(check_files_test),
-		cmocka_unit_test(check_all_test),     cmocka_unit_test(diag_clean_test),
-		cmocka_unit_test(shipped_test),
+		cmocka_unit_test(args_arch_test),     cmocka_unit_test(when_test),
+		cmocka_unit_test(hash_test),	      cmocka_unit_test(bad_test),
+		cmocka_unit_test(contract_test),      cmocka_unit_test(not_a_file_test),
+		cmocka_unit_test(large_test),	      cmocka_unit_test(binary_test),
+		cmocka_unit_test(dropins_test),	      cmocka_unit_test(many_rules_test),
+		cmocka_unit_test(check_files_test),   cmocka_unit_test(check_all_test),
+		cmocka_unit_test(diag_clean_test),    cmocka_unit_test(shipped_test),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -503,11 +503,11 @@ static void test_groups_agree_with_systemd(void **state)
 	assert_int_equal(groups, syscalls_group_table_n);
 }
 
-#define SAME(c)                                                     \
-	do {                                                        \
-		int64_t value_;                                     \
-		assert_int_equal(syscall_constant(#c, &value_), 0); \
-		assert_true(value_ == (int64_t)(c));                \
+#define SAME(c)                                                                    \
+	do {                                                                       \
+		int64_t value_;                                                    \
+		assert_int_equal(syscall_constant(arch_native(), #c, &value_), 0); \
+		assert_true(value_ == (int64_t)(c));                               \
 	} while (0)
 
 static void test_constants_agree_with_headers(void **state)
@@ -570,41 +570,72 @@ static void test_constants(void **state)
 		{"MFD_CLOEXEC", 1},
 		{"LOCK_EX", 2},
 		{"PR_SET_SECCOMP", 22},
-#if defined(__x86_64__)
-		{"O_LARGEFILE", 0100000},
-		{"ARCH_SET_FS", 0x1002},
-#endif
 	};
 	int64_t value = 77;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (syscall_constant(rows[i].name, &value) || value != rows[i].value)
+		if (syscall_constant(ARCH_X86, rows[i].name, &value) || value != rows[i].value)
 			fail_msg("%s is %lld", rows[i].name, (long long)value);
 	}
 	value = 77;
-	assert_int_equal(syscall_constant("O_NONSENSE", &value), -ENOENT);
-	assert_int_equal(syscall_constant("", &value), -ENOENT);
+	assert_int_equal(syscall_constant(ARCH_X86_64, "O_NONSENSE", &value), -ENOENT);
+	assert_int_equal(syscall_constant(ARCH_X86_64, "", &value), -ENOENT);
 	assert_int_equal(value, 77);
 }
 
-static int compare_names(const void *a, const void *b)
+/* Those that differ: x86-64, x32, x86, arm64. */
+static void test_constants_by_arch(void **state)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static void test_constants_unique(void **state)
-{
-	const char **names = calloc(syscalls_const_table_n, sizeof(*names));
+	static const struct {
+		const char *name;
+		int64_t value[ARCH_MAX]; /* 0: has none */
+	} rows[] = {
+		{"O_DIRECT", {0x4000, 0x4000, 0x4000, 0x10000}},
+		{"O_DIRECTORY", {0x10000, 0x10000, 0x10000, 0x4000}},
+		{"O_LARGEFILE", {0x8000, 0x8000, 0x8000, 0x20000}},
+		{"O_NOFOLLOW", {0x20000, 0x20000, 0x20000, 0x8000}},
+		{"O_TMPFILE", {0x410000, 0x410000, 0x410000, 0x404000}},
+		{"FS_IOC_SETFLAGS", {0x40086602, 0x40046602, 0x40046602, 0x40086602}},
+		{"MAP_32BIT", {0x40, 0x40, 0x40, 0}},
+		{"ARCH_SET_FS", {0x1002, 0x1002, 0x1002, 0}},
+		{"PTRACE_SYSEMU", {31, 31, 31, 31}},
+	};
 
 	(void)state;
-	assert_non_null(names);
-	for (size_t i = 0; i < syscalls_const_table_n; i++)
-		names[i] = syscalls_const_table[i].name;
-	qsort(names, syscalls_const_table_n, sizeof(*names), compare_names);
-	for (size_t i = 1; i < syscalls_const_table_n; i++)
-		assert_string_not_equal(names[i - 1], names[i]);
-	free(names);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (int a = 0; a < ARCH_MAX; a++) {
+			int64_t value = 0;
+			int r = syscall_constant((enum arch)a, rows[i].name, &value);
+
+			if (value != rows[i].value[a] || r != (value ? 0 : -EOPNOTSUPP))
+				fail_msg("%s on %s: %d, 0x%llx", rows[i].name, arch_names[a], r,
+					 (long long)value);
+		}
+}
+
+static int compare_constants(const void *a, const void *b)
+{
+	return strcmp((*(const struct const_def *const *)a)->name,
+		      (*(const struct const_def *const *)b)->name);
+}
+
+/* One value for a name on an architecture. */
+static void test_constants_unique(void **state)
+{
+	size_t n = syscalls_const_table_n;
+	const struct const_def **c = calloc(n, sizeof(struct const_def *));
+
+	(void)state;
+	assert_non_null(c);
+	for (size_t i = 0; i < n; i++)
+		c[i] = &syscalls_const_table[i];
+	qsort(c, n, sizeof(*c), compare_constants);
+	for (size_t i = 1; i < n; i++)
+		if (strcmp(c[i - 1]->name, c[i]->name) == 0 &&
+		    (!c[i - 1]->archs || !c[i]->archs || (c[i - 1]->archs & c[i]->archs)))
+			fail_msg("%s stands twice", c[i]->name);
+	free(c);
 }
 
 static void test_suggestions(void **state)
@@ -691,6 +722,7 @@ int main(void)
 		cmocka_unit_test(test_groups_agree_with_systemd),
 		cmocka_unit_test(test_constants_agree_with_headers),
 		cmocka_unit_test(test_constants),
+		cmocka_unit_test(test_constants_by_arch),
 		cmocka_unit_test(test_constants_unique),
 		cmocka_unit_test(test_suggestions),
 	};
