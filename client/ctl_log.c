@@ -14,6 +14,7 @@
 #include "client/ctl_pager.h"
 #include "client/ctl_time.h"
 #include "client/http.h"
+#include "daemon/syscalls.h"
 #include "proto/record.h"
 
 #define FOLLOW_LINES  "10" /* shown before going on, as tail(1) does */
@@ -174,6 +175,7 @@ static void print_record(struct printing *p, json_t *json, const char *line)
 		p->failed = true;
 		return;
 	}
+	d.spare_args = (uint8_t)syscall_spare_args(d.arch, d.nr);
 	p->last_seq = d.seq;
 	p->records++;
 	if (p->ctl->output != OUTPUT_JSON)

@@ -23,6 +23,7 @@
 #include <systemd/sd-journal.h>
 
 #include "daemon/journal_ids.h"
+#include "daemon/syscalls.h"
 
 #define QUEUE_MESSAGES 4096
 #define QUEUE_BYTES    (4 * 1024 * 1024)
@@ -365,13 +366,15 @@ static void draft_decision(struct draft *m, const struct decision *d)
 void journal_decision(const struct decision *d)
 {
 	enum journal_event e = decision_event(d);
+	struct decision shown = *d;
 	int priority = e == EVENT_DENIED || e == EVENT_ANSWERED ? 5 : 4;
 	char text[TEXT_MAX];
 	struct draft m;
 
 	if (e == EVENT_MAX || priority > atomic_load_explicit(&journal_level, memory_order_relaxed))
 		return;
-	(void)decision_format(text, sizeof(text), d, DECISION_MESSAGE, false);
+	shown.spare_args = (uint8_t)syscall_spare_args(d->arch, d->nr);
+	(void)decision_format(text, sizeof(text), &shown, DECISION_MESSAGE, false);
 	/* The text is escaped already, and record_escape() leaves such text as it is. */
 	draft_text(&m, priority, text);
 	draft_string(&m, "MESSAGE_ID=", event_ids[e]);

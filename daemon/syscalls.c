@@ -305,6 +305,23 @@ int syscall_arg(enum arch a, const char *name, const char *arg, unsigned *ret_in
 	return -ENOENT;
 }
 
+unsigned syscall_spare_args(uint32_t audit, int32_t nr)
+{
+	const char *name = syscall_name(audit, nr);
+	unsigned taken = 0;
+	const struct call_def *row;
+	int a = arch_from_audit(audit, nr);
+
+	if (!name)
+		return 0;
+	row = &syscalls_call_table[row_find(name, (enum arch)a)];
+	if (row_in_memory(row, (enum arch)a))
+		return SYSCALL_ARGS - 1;
+	for (size_t i = 0; i < SYSCALL_ARGS; i++)
+		taken += kind_registers(row->args[i].kind, (enum arch)a);
+	return taken < SYSCALL_ARGS ? SYSCALL_ARGS - taken : 0;
+}
+
 /* The architecture whose form of NAME is shown: the native one where it has the call. */
 static enum arch shown_arch(const char *name)
 {

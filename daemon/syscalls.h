@@ -44,6 +44,9 @@ void syscall_foreach(void (*fn)(const char *name, void *data), void *data);
  */
 int syscall_arg(enum arch a, const char *name, const char *arg, unsigned *ret_index,
 		unsigned *ret_width);
+/* How many of the six registers the call does not take, from the last on; 0 where it is not known.
+ * Both as the kernel reports them. */
+unsigned syscall_spare_args(uint32_t audit, int32_t nr);
 /* Name of argument INDEX, or NULL: for messages and listings. */
 const char *syscall_arg_name(const char *name, unsigned index);
 

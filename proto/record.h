@@ -52,6 +52,7 @@ struct decision {
 	const char *syscall; /* "" where the number has no name */
 	int32_t nr;
 	uint64_t args[6];
+	uint8_t spare_args; /* the last ones, which the call does not take: not in the text */
 	const char *detail;
 	const char *rule; /* "" for the default */
 	enum record_verdict verdict;
@@ -84,8 +85,8 @@ int decision_from_json(json_t *json, struct decision *ret, char **ret_detail);
 /* One line without newline characters from the target: control characters and what is no UTF-8
  * are escaped as \xNN. Local time.
  * Text: "2026-11-24 10:00:00.123456 c1 nginx.service nginx[123] write(0x1, ...) = deny EINVAL
- *        (rule quiet-stdout)"; short form leaves the date, the arguments and the unit out;
- * message is text without date and time, for the journal. */
+ *        (rule quiet-stdout)", without spare_args; short form leaves the date, the arguments and
+ * the unit out; message is text without date and time, for the journal. */
 enum decision_style { DECISION_TEXT, DECISION_SHORT, DECISION_MESSAGE };
 void decision_print(FILE *f, const struct decision *d, enum decision_style style, bool colour);
 /* The same line without its newline into BUF, always ended by NUL; cut where it does not fit.

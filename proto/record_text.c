@@ -95,11 +95,12 @@ static void add_call(struct text *t, const struct decision *d, bool args)
 		add_escaped(t, d->syscall);
 	else
 		add(t, "%s:%" PRId32, arch, d->nr);
-	if (args)
-		add(t,
-		    "(0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64
-		    ", 0x%" PRIx64 ")",
-		    d->args[0], d->args[1], d->args[2], d->args[3], d->args[4], d->args[5]);
+	if (args) {
+		add(t, "(");
+		for (unsigned i = 0; i + d->spare_args < ARRAY_SIZE(d->args); i++)
+			add(t, "%s0x%" PRIx64, i ? ", " : "", d->args[i]);
+		add(t, ")");
+	}
 	if (*d->detail) {
 		add(t, " ");
 		add_escaped(t, d->detail);

@@ -85,13 +85,13 @@ static void test_stderr(void **state _unused_)
 {
 	_cleanup_free_ char *text = captured(say);
 
-	assert_string_equal(
-		text, "seccompd: before\n"
-		      "seccompd: one\\x0atwo 2\n"
-		      "seccompd: event\n"
-		      "seccompd: c17 u.service evil\\x0aMESSAGE=x[5] write(0x0, 0x0, 0x0, 0x0, "
-		      "0x0, 0x0) = deny EPERM (rule r)\n"
-		      "seccompd: after\n");
+	assert_string_equal(text,
+			    "seccompd: before\n"
+			    "seccompd: one\\x0atwo 2\n"
+			    "seccompd: event\n"
+			    "seccompd: c17 u.service evil\\x0aMESSAGE=x[5] write(0x0, 0x0, 0x0) = "
+			    "deny EPERM (rule r)\n"
+			    "seccompd: after\n");
 }
 
 static void test_wanted(void **state _unused_)

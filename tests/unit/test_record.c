@@ -249,6 +249,13 @@ static void test_text(void **state _unused_)
 	     "0xffffffffffffffff, 0x0, 0x5, 0x6) = deny EINVAL (rule quiet-stdout)");
 	line(&d, DECISION_SHORT,
 	     "10:00:00.123456 c17 nginx[123] write = deny EINVAL (rule quiet-stdout)");
+	d.spare_args = 3;
+	line(&d, DECISION_MESSAGE,
+	     "c17 nginx.service nginx[123] write(0x1, 0x7fff00000000, 0xffffffffffffffff) = deny "
+	     "EINVAL (rule quiet-stdout)");
+	d.spare_args = 6;
+	line(&d, DECISION_MESSAGE,
+	     "c17 nginx.service nginx[123] write() = deny EINVAL (rule quiet-stdout)");
 	d.rule = "";
 	d.by = BY_DEFAULT;
 	d.mode = MODE_PERMISSIVE;

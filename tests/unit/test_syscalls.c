@@ -614,6 +614,34 @@ static void test_constants_by_arch(void **state)
 		}
 }
 
+static void test_spare_args(void **state)
+{
+	static const struct {
+		enum arch arch;
+		const char *name;
+		unsigned spare;
+	} rows[] = {
+		{ARCH_X86_64, "write", 3},   {ARCH_X86_64, "getppid", 6},
+		{ARCH_X32, "write", 3},	     {ARCH_ARM64, "openat", 2},
+		{ARCH_X86_64, "mmap", 0},    {ARCH_X86, "mmap", 5},
+		{ARCH_X86_64, "preadv", 1},  {ARCH_X86, "pread64", 1},
+		{ARCH_X86_64, "pread64", 2}, {ARCH_X86, "socketcall", 4},
+		{ARCH_X86_64, "prctl", 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		enum arch a = rows[i].arch;
+		unsigned spare = syscall_spare_args(arch_audit(a), syscall_nr(a, rows[i].name));
+
+		if (spare != rows[i].spare)
+			fail_msg("%s on %s: %u", rows[i].name, arch_names[a], spare);
+	}
+	assert_int_equal(syscall_spare_args(AUDIT_ARCH_X86_64, 99999), 0);
+	assert_int_equal(syscall_spare_args(AUDIT_ARCH_X86_64, -1), 0);
+	assert_int_equal(syscall_spare_args(AUDIT_ARCH_S390X, 4), 0);
+}
+
 static int compare_constants(const void *a, const void *b)
 {
 	return strcmp((*(const struct const_def *const *)a)->name,
@@ -722,6 +750,7 @@ int main(void)
 		cmocka_unit_test(test_groups_agree_with_systemd),
 		cmocka_unit_test(test_constants_agree_with_headers),
 		cmocka_unit_test(test_constants),
+		cmocka_unit_test(test_spare_args),
 		cmocka_unit_test(test_constants_by_arch),
 		cmocka_unit_test(test_constants_unique),
 		cmocka_unit_test(test_suggestions),
