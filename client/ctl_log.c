@@ -165,10 +165,10 @@ static char *make_path(const struct ctl *ctl, const struct query_text *q, uint64
 
 static void print_record(struct printing *p, json_t *json, const char *line)
 {
-	_cleanup_free_ char *detail = NULL;
+	_cleanup_free_ char *text = NULL;
 	struct decision d;
 
-	if (decision_from_json(json, &d, &detail) < 0) {
+	if (decision_from_json(json, &d, &text) < 0) {
 		const char *error = ctl_text(json, "error");
 
 		ctl_fail(CTL_REFUSED, "%s", *error ? error : "the daemon sent what is no record");

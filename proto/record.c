@@ -131,26 +131,23 @@ size_t record_utf8(const char *s, uint32_t *ret_cp)
 	return n;
 }
 
-static json_t *json_bytes(const char *s)
+json_t *record_json_string(const char *s, bool exact)
 {
 	_cleanup_free_ char *buf = NULL;
-	size_t i, n = 0, step;
+	size_t n = 0, step;
 
-	for (i = 0; s[i] && (step = record_utf8(s + i, NULL)) > 0; i += step)
-		;
-	if (!s[i])
-		return json_stringn_nocheck(s, i);
-
+	if (!s)
+		return NULL;
 	buf = malloc(4 * strlen(s) + 1);
 	if (!buf)
 		return NULL;
-	for (i = 0; s[i]; i += step ? step : 1) {
-		step = record_utf8(s + i, NULL);
-		if (step) {
-			memcpy(buf + n, s + i, step);
+	for (; *s; s += step ? step : 1) {
+		step = record_utf8(s, NULL);
+		if (step && !(exact && *s == '\\')) {
+			memcpy(buf + n, s, step);
 			n += step;
 		} else {
-			n += (size_t)sprintf(buf + n, "\\x%02x", (unsigned char)s[i]);
+			n += (size_t)sprintf(buf + n, "\\x%02x", (unsigned char)*s);
 		}
 	}
 	return json_stringn_nocheck(buf, n);
@@ -186,7 +183,7 @@ static json_t *json_detail(const char *text)
 	if (json_is_object(o))
 		return o;
 	json_decref(o);
-	return json_pack("{s:o}", "text", json_bytes(text));
+	return json_pack("{s:o}", "text", record_json_string(text, true));
 }
 
 static json_t *json_errno(int err)
@@ -203,7 +200,7 @@ static json_t *json_operator(const struct decision *d)
 	if (!*d->operator_user)
 		return json_null();
 	return json_pack("{s:I, s:o}", "uid", (json_int_t)d->operator_uid, "user",
-			 json_bytes(d->operator_user));
+			 record_json_string(d->operator_user, false));
 }
 
 static int put(json_t *o, const char *key, json_t *value)
@@ -224,14 +221,14 @@ static int put_who(json_t *o, const struct decision *d)
 	if (d->count > 1)
 		rc |= put(o, "last", json_time(d->last_us));
 	rc |= put(o, "client", json_sprintf("c%" PRIu64, d->client));
-	rc |= put(o, "unit", json_bytes(d->unit));
-	rc |= put(o, "profile", json_bytes(d->profile));
+	rc |= put(o, "unit", record_json_string(d->unit, false));
+	rc |= put(o, "profile", record_json_string(d->profile, false));
 	rc |= put_int(o, "pid", d->pid);
 	rc |= put_int(o, "tid", d->tid);
 	rc |= put_int(o, "uid", d->uid);
 	rc |= put_int(o, "gid", d->gid);
-	rc |= put(o, "comm", json_bytes(d->comm));
-	rc |= put(o, "exe", json_bytes(d->exe));
+	rc |= put(o, "comm", record_json_string(d->comm, true));
+	rc |= put(o, "exe", record_json_string(d->exe, true));
 	return rc;
 }
 
@@ -239,11 +236,11 @@ static int put_what(json_t *o, const struct decision *d)
 {
 	int rc = put(o, "arch", json_string(record_arch_name(d->arch, d->nr)));
 
-	rc |= put(o, "syscall", json_bytes(d->syscall));
+	rc |= put(o, "syscall", record_json_string(d->syscall, false));
 	rc |= put_int(o, "nr", d->nr);
 	rc |= put(o, "args", json_args(d->args));
 	rc |= put(o, "detail", json_detail(d->detail));
-	rc |= put(o, "rule", json_bytes(d->rule));
+	rc |= put(o, "rule", record_json_string(d->rule, false));
 	rc |= put(o, "verdict", json_string(record_verdict_names[d->verdict]));
 	rc |= put(o, "errno", json_errno(d->err));
 	rc |= put(o, "value", d->verdict == VERDICT_RETURN ? json_integer(d->value) : json_null());
@@ -407,12 +404,34 @@ static void get_what(struct reader *r, struct decision *d)
 	d->count = (uint32_t)get_int(r, "count", 0, UINT32_MAX);
 }
 
-int decision_from_json(json_t *json, struct decision *ret, char **ret_detail)
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* What record_json_string() wrote of *TEXT with EXACT, put to *TO, which is left behind it. */
+static void unescape(char **to, const char **text)
+{
+	const char *s = *text;
+
+	*text = *to;
+	while (*s) {
+		int high = s[0] == '\\' && s[1] == 'x' ? hex_digit(s[2]) : -1;
+		int low = high >= 0 ? hex_digit(s[3]) : -1;
+
+		*(*to)++ = low >= 0 ? (char)(high * 16 + low) : *s;
+		s += low >= 0 ? 4 : 1;
+	}
+	*(*to)++ = '\0';
+}
+
+int decision_from_json(json_t *json, struct decision *ret, char **ret_text)
 {
 	struct reader r = {json, 0};
 	json_t *detail = json_object_get(json, "detail");
+	_cleanup_free_ char *detail_text = NULL;
 	struct decision d = {0};
-	char *text = NULL;
+	char *text, *end;
 
 	get_who(&r, &d);
 	get_what(&r, &d);
@@ -421,14 +440,16 @@ int decision_from_json(json_t *json, struct decision *ret, char **ret_detail)
 	if (r.error)
 		return r.error;
 
-	d.detail = "";
-	if (json_object_size(detail) > 0) {
-		text = json_dumps(detail, JSON_COMPACT);
-		if (!text)
-			return -ENOMEM;
-		d.detail = text;
-	}
+	detail_text = json_object_size(detail) > 0 ? json_dumps(detail, JSON_COMPACT) : strdup("");
+	if (!detail_text)
+		return -ENOMEM;
+	text = end = malloc(strlen(d.comm) + strlen(d.exe) + strlen(detail_text) + 3);
+	if (!text)
+		return -ENOMEM;
+	unescape(&end, &d.comm);
+	unescape(&end, &d.exe);
+	d.detail = strcpy(end, detail_text);
 	*ret = d;
-	*ret_detail = text;
+	*ret_text = text;
 	return 0;
 }

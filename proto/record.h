@@ -73,17 +73,22 @@ const char *record_arch_name(uint32_t arch, int32_t nr);
 /* The reverse, e.g. "x32" gives AUDIT_ARCH_X86_64; -EINVAL for an unknown name. */
 int record_arch_from_name(const char *name, uint32_t *ret);
 
-/* A new JSON object of contract form, keys in contract order; NULL where memory is short. A byte
- * of a string that is no UTF-8 is written as the four characters \xNN. `detail` that is no JSON
- * object is given as {"text": DETAIL}. */
+/* S as a new JSON string; a byte that is no UTF-8 is written as the four characters \xNN. EXACT: a
+ * backslash too, so that the bytes of S can be told from it: for what a target chose. NULL for
+ * NULL, or where memory is short. */
+json_t *record_json_string(const char *s, bool exact);
+
+/* A new JSON object of contract form, keys in contract order; NULL where memory is short. Strings
+ * are as above, comm and exe exact. `detail` that is no JSON object is given as {"text": DETAIL}.
+ */
 json_t *decision_to_json(const struct decision *d);
 
-/* Reads what decision_to_json() wrote. The strings point into JSON, which must outlive *ret
- * (detail: *ret_detail is allocated, the caller frees it). 0, -EINVAL or -ENOMEM. */
-int decision_from_json(json_t *json, struct decision *ret, char **ret_detail);
+/* Reads what decision_to_json() wrote. The strings point into JSON, which must outlive *ret, or
+ * into *ret_text, which the caller frees. 0, -EINVAL or -ENOMEM. */
+int decision_from_json(json_t *json, struct decision *ret, char **ret_text);
 
 /* One line without newline characters from the target: control characters and what is no UTF-8
- * are escaped as \xNN. Local time.
+ * are escaped as \xNN, in comm a backslash too. Local time.
  * Text: "2026-11-24 10:00:00.123456 c1 nginx.service nginx[123] write(0x1, ...) = deny EINVAL
  *        (rule quiet-stdout)", without spare_args; short form leaves the date, the arguments and
  * the unit out; message is text without date and time, for the journal. */

@@ -20,12 +20,12 @@
 /* C0 and C1 controls, and the marks that turn the direction of what follows. */
 static bool unsafe_char(uint32_t cp)
 {
-	return cp < 0x20 || (cp >= 0x7f && cp <= 0x9f) || cp == 0x200e || cp == 0x200f ||
-	       cp == 0x2028 || cp == 0x2029 || (cp >= 0x202a && cp <= 0x202e) ||
-	       (cp >= 0x2066 && cp <= 0x2069);
+	return cp < 0x20 || (cp >= 0x7f && cp <= 0x9f) || cp == 0x61c || cp == 0x200e ||
+	       cp == 0x200f || (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x206f);
 }
 
-size_t record_escape(char *buf, size_t size, const char *s)
+/* EXACT: a backslash too, so that no text passes for an escaped one. */
+static size_t escape(char *buf, size_t size, const char *s, bool exact)
 {
 	size_t n = 0;
 
@@ -34,7 +34,7 @@ size_t record_escape(char *buf, size_t size, const char *s)
 	while (*s) {
 		uint32_t cp = 0;
 		size_t step = record_utf8(s, &cp);
-		bool plain = step > 0 && !unsafe_char(cp);
+		bool plain = step > 0 && !unsafe_char(cp) && !(exact && cp == '\\');
 
 		if (step == 0)
 			step = 1;
@@ -51,6 +51,11 @@ size_t record_escape(char *buf, size_t size, const char *s)
 	}
 	buf[n] = '\0';
 	return n;
+}
+
+size_t record_escape(char *buf, size_t size, const char *s)
+{
+	return escape(buf, size, s, false);
 }
 
 struct text {
@@ -166,7 +171,7 @@ size_t decision_format(char *buf, size_t size, const struct decision *d, enum de
 		add_escaped(&t, d->unit);
 		add(&t, " ");
 	}
-	add_escaped(&t, *d->comm ? d->comm : "?");
+	t.len += escape(t.buf + t.len, size - t.len, *d->comm ? d->comm : "?", true);
 	add(&t, "[%" PRId32 "] ", d->pid ? d->pid : d->tid);
 	add_call(&t, d, style != DECISION_SHORT);
 	add_verdict(&t, d, colour);

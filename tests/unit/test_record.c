@@ -113,7 +113,7 @@ static void test_json_bad_bytes(void **state _unused_)
 static void test_json_round_trip(void **state _unused_)
 {
 	struct decision d = sample, back;
-	_cleanup_free_ char *detail = NULL;
+	_cleanup_free_ char *text = NULL;
 	json_t *o;
 
 	d.nr = 0x40000001;
@@ -127,7 +127,7 @@ static void test_json_round_trip(void **state _unused_)
 	d.detail = "{\"port\":80}";
 	o = decision_to_json(&d);
 	assert_non_null(o);
-	assert_int_equal(decision_from_json(o, &back, &detail), 0);
+	assert_int_equal(decision_from_json(o, &back, &text), 0);
 	assert_int_equal(back.seq, d.seq);
 	assert_int_equal(back.time_us, d.time_us);
 	assert_int_equal(back.last_us, d.last_us);
@@ -147,6 +147,35 @@ static void test_json_round_trip(void **state _unused_)
 	json_decref(o);
 }
 
+/* A name that looks like an escaped one is told from it, and both come back as they were. */
+static void test_json_backslash(void **state _unused_)
+{
+	static const char *const comms[] = {"\\x0a",  "\n",    "\xff",	  "\\xff",
+					    "a\\b\\", "\\x5c", "\\\\xff", ""};
+	struct decision d = sample, back;
+	char lines[ARRAY_SIZE(comms)][DECISION_LINE_MAX];
+
+	d.unit = "by\\x2duuid.mount"; /* systemd's own escape stays as it is */
+	for (size_t i = 0; i < ARRAY_SIZE(comms); i++) {
+		_cleanup_free_ char *text = NULL;
+		json_t *o;
+
+		d.comm = d.exe = comms[i];
+		o = decision_to_json(&d);
+		assert_non_null(o);
+		assert_int_equal(decision_from_json(o, &back, &text), 0);
+		assert_string_equal(back.comm, comms[i]);
+		assert_string_equal(back.exe, comms[i]);
+		assert_string_equal(back.unit, d.unit);
+		(void)decision_format(lines[i], DECISION_LINE_MAX, &back, DECISION_MESSAGE, false);
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(lines[k], lines[i]);
+		json_decref(o);
+	}
+	assert_non_null(strstr(lines[0], "by\\x2duuid.mount \\x5cx0a["));
+	assert_non_null(strstr(lines[1], "\\x0a["));
+}
+
 /* Each key is needed, and each of another type is refused. */
 static void test_json_refused(void **state _unused_)
 {
@@ -156,17 +185,17 @@ static void test_json_refused(void **state _unused_)
 
 	json_object_foreach (good, key, value) {
 		struct decision d;
-		char *detail = NULL;
+		char *text = NULL;
 		json_t *bad = json_copy(good);
 
 		assert_non_null(value);
 		json_object_set_new(bad, key, json_true());
 		if (strcmp(key, "value") != 0) /* looked at for `return` only */
-			assert_int_equal(decision_from_json(bad, &d, &detail), -EINVAL);
+			assert_int_equal(decision_from_json(bad, &d, &text), -EINVAL);
 		json_object_del(bad, key);
 		if (strcmp(key, "value") != 0)
-			assert_int_equal(decision_from_json(bad, &d, &detail), -EINVAL);
-		assert_null(detail);
+			assert_int_equal(decision_from_json(bad, &d, &text), -EINVAL);
+		assert_null(text);
 		json_decref(bad);
 	}
 	json_decref(good);
@@ -276,13 +305,13 @@ static void test_text_escapes(void **state _unused_)
 	size_t n;
 
 	d.comm = "\n\033[2J\xff";
-	d.detail = "{\"path\":\"\xc2\x9b\xe2\x80\xae\xc3\xa9\"}";
+	d.detail = "{\"path\":\"\xc2\x9b\xe2\x80\xae\xc3\xa9\xd8\x9c\"}";
 	d.rule = "a\tb";
 	n = decision_format(buf, sizeof(buf), &d, DECISION_TEXT, false);
 	for (size_t i = 0; i < n; i++)
 		assert_true((unsigned char)buf[i] >= 0x20 && buf[i] != 0x7f);
 	assert_non_null(strstr(buf, "\\x0a\\x1b[2J\\xff[123]"));
-	assert_non_null(strstr(buf, "\\xc2\\x9b\\xe2\\x80\\xae\xc3\xa9"));
+	assert_non_null(strstr(buf, "\\xc2\\x9b\\xe2\\x80\\xae\xc3\xa9\\xd8\\x9c"));
 	assert_non_null(strstr(buf, "(rule a\\x09b)"));
 
 	for (size_t size = 1; size <= sizeof(small); size++) {
@@ -323,11 +352,17 @@ static void test_utf8(void **state _unused_)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_json_exact),     cmocka_unit_test(test_json_folded),
-		cmocka_unit_test(test_json_bad_bytes), cmocka_unit_test(test_json_round_trip),
-		cmocka_unit_test(test_json_refused),   cmocka_unit_test(test_arch),
-		cmocka_unit_test(test_time),	       cmocka_unit_test(test_errno),
-		cmocka_unit_test(test_text),	       cmocka_unit_test(test_text_escapes),
+		cmocka_unit_test(test_json_exact),
+		cmocka_unit_test(test_json_folded),
+		cmocka_unit_test(test_json_bad_bytes),
+		cmocka_unit_test(test_json_backslash),
+		cmocka_unit_test(test_json_round_trip),
+		cmocka_unit_test(test_json_refused),
+		cmocka_unit_test(test_arch),
+		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_errno),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_text_escapes),
 		cmocka_unit_test(test_utf8),
 	};
 
