@@ -15,6 +15,7 @@
 #include "client/ctl_time.h"
 #include "client/http.h"
 #include "daemon/syscalls.h"
+#include "proto/clock.h"
 #include "proto/record.h"
 
 #define FOLLOW_LINES  "10" /* shown before going on, as tail(1) does */
@@ -57,14 +58,12 @@ static void add_param(struct query_text *q, const char *key, const char *value)
 /* "@SECONDS.MICROS", which the daemon takes. */
 static enum ctl_exit add_time(struct query_text *q, const char *key, const char *text)
 {
-	struct timespec now;
 	char buf[48];
 	int64_t us;
 
 	if (!text)
 		return CTL_DONE;
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (ctl_time_parse(text, (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000, &us) < 0)
+	if (ctl_time_parse(text, wall_us(), &us) < 0)
 		return ctl_fail(CTL_USAGE,
 				"--%s '%s': expected \"2026-11-24 10:00:00\", 10:00, today, "
 				"yesterday, -5m, \"1h ago\", RFC 3339 or @SECONDS",

@@ -33,6 +33,7 @@
 #include "daemon/journal.h"
 #include "daemon/rings.h"
 #include "daemon/sink_sqlite.h"
+#include "proto/clock.h"
 
 #define BATCH_MAX	  16384
 #define BACKOFF_MIN_MS	  100
@@ -77,14 +78,6 @@ struct log {
 	bool failing;
 	char error[256];
 };
-
-static int64_t now_us(clockid_t clock)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(clock, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 static void wake_up(struct log *l)
 {
@@ -325,7 +318,7 @@ static void suppressed_cb(uint64_t client, uint64_t n, void *data _unused_)
 /* What is durable is told to the journal and the sink: at most once, a crash may skip some. */
 static void deliver(struct log *l)
 {
-	int64_t now = now_us(CLOCK_MONOTONIC);
+	int64_t now = now_us();
 	struct decision d;
 
 	if (!l->o.sink && !l->o.journal)
@@ -385,7 +378,7 @@ static int retain(struct log *l, int64_t now)
 	     l->rows_since_retain < RETAIN_EVERY_ROWS))
 		return 0;
 	if (l->o.max_age_s > 0)
-		before = now_us(CLOCK_REALTIME) - (int64_t)l->o.max_age_s * 1000000;
+		before = wall_us() - (int64_t)l->o.max_age_s * 1000000;
 	r = sink_retain(l->sink, before, l->o.max_bytes);
 	if (r < 0) {
 		set_error(l, sink_error(l->sink));
@@ -401,7 +394,7 @@ static int retain(struct log *l, int64_t now)
 
 static int keep_house(struct log *l)
 {
-	int64_t now = now_us(CLOCK_MONOTONIC);
+	int64_t now = now_us();
 
 	if (l->windows_open && now >= l->next_housekeeping_us) {
 		l->windows_open = burst_expire(l->burst, now, suppressed_cb, NULL);
@@ -445,7 +438,7 @@ static void pause_thread(struct log *l, int64_t started_us)
 			sleep_ms(l, idle_ms(l));
 		return;
 	}
-	left_ms = l->o.batch_ms - (now_us(CLOCK_MONOTONIC) - started_us) / 1000;
+	left_ms = l->o.batch_ms - (now_us() - started_us) / 1000;
 	if (left_ms > 0 && rings_arm(l->rings, false))
 		sleep_ms(l, (int)left_ms);
 }
@@ -476,7 +469,7 @@ static int batch(struct log *l)
 static bool pass(struct log *l)
 {
 	bool stop = atomic_load(&l->stop);
-	int64_t started = now_us(CLOCK_MONOTONIC);
+	int64_t started = now_us();
 	int r = batch(l);
 
 	if (r == 0) {

@@ -20,6 +20,7 @@
 #include "daemon/fold.h"
 #include "daemon/sink_sqlite.h"
 #include "proto/base.h"
+#include "proto/clock.h"
 
 #define WINDOW		100
 #define SLICE_ROWS	1000
@@ -388,16 +389,8 @@ static int step_forward(struct query *q, uint64_t max_seq, unsigned *max,
 	return q->cursor < end;
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 /* Windows in the one direction that it goes, as many as fit a slice that ends at DEADLINE. */
-static int step_windows(struct query *q, uint64_t newest, int64_t deadline, unsigned max,
+static int step_windows(struct query *q, uint64_t newest, uint64_t deadline, unsigned max,
 			void (*fn)(const struct decision *d, void *data), void *data)
 {
 	enum phase phase = q->phase;
@@ -415,7 +408,7 @@ static int step_windows(struct query *q, uint64_t newest, int64_t deadline, unsi
 int query_step(struct query *q, unsigned max, void (*fn)(const struct decision *d, void *data),
 	       void *data)
 {
-	int64_t deadline = now_ns() + SLICE_NS;
+	uint64_t deadline = now_ns() + SLICE_NS;
 	uint64_t newest;
 	int r, end;
 

@@ -10,7 +10,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "daemon/api.h"
 #include "daemon/journal.h"
@@ -18,6 +17,7 @@
 #include "daemon/service.h"
 #include "daemon/userdb.h"
 #include "proto/base.h"
+#include "proto/clock.h"
 #include "proto/paths.h"
 
 /* Threads leave word here and write to an eventfd; the main thread looks. */
@@ -29,14 +29,6 @@ struct server_events {
 	struct event *ended_event, *committed_event, *unblock_event;
 	_Atomic uint64_t committed;
 };
-
-static int64_t wall_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 static void signal_fd(int fd)
 {

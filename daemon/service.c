@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 
 #include <event2/event.h>
 #include <systemd/sd-daemon.h>
@@ -18,6 +17,7 @@
 #include "daemon/journal.h"
 #include "daemon/server.h"
 #include "proto/base.h"
+#include "proto/clock.h"
 
 #define BACKLOG 512
 
@@ -138,14 +138,6 @@ int service_socket_restrict(int fd)
 
 /* ---- readiness ------------------------------------------------------------ */
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 void service_ready(const char *status)
 {
 	(void)sd_notifyf(0, "READY=1\nSTATUS=%s", status);
@@ -154,7 +146,7 @@ void service_ready(const char *status)
 void service_reloading(void)
 {
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-			 (unsigned long long)(monotonic_ns() / 1000));
+			 (unsigned long long)(now_ns() / 1000));
 }
 
 void service_stopping(void)
@@ -182,7 +174,7 @@ static void watchdog_cb(evutil_socket_t fd, short what, void *data)
 	(void)what;
 	if (workers_alive(s)) {
 		(void)sd_notify(0, "WATCHDOG=1");
-		watchdog.pinged_ns = monotonic_ns();
+		watchdog.pinged_ns = now_ns();
 		for (unsigned i = 0; i < s->n_workers; i++)
 			worker_ping(s->workers[i]);
 	} else {

@@ -22,12 +22,12 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include "daemon/journal.h"
 #include "daemon/notif.h"
 #include "daemon/proc.h"
 #include "proto/base.h"
+#include "proto/clock.h"
 
 #define RING_FULL_RETRY_MS 5
 #define FULL_TOLD_EVERY_NS 10000000000u
@@ -69,22 +69,6 @@ struct call {
 	struct ring_entry *entry; /* announced; NULL: no record is due */
 	int answered;		  /* 0, or the -errno of the answer */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int64_t wall_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 /* ---- facts ------------------------------------------------------------- */
 

@@ -6,73 +6,26 @@
  *   measure raw N             the same under a bare RECV+SEND loop with SYNC_WAKE_UP: the floor
  *   measure spawn N CMD...    us to start CMD and wait for its end
  */
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <spawn.h>
-#include <stddef.h>
-#include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 
-#include "daemon/notif.h"
-#include "proto/base.h"
+#include "proto/clock.h"
+#include "tests/helpers.h"
 
 extern char **environ;
 
-static double now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
 static int calls(long n)
 {
-	double start;
+	uint64_t start;
 
 	for (long i = 0; i < n / 10; i++)
 		(void)syscall(SYS_getppid);
 	start = now_ns();
 	for (long i = 0; i < n; i++)
 		(void)syscall(SYS_getppid);
-	printf("%.0f\n", (now_ns() - start) / (double)n);
+	printf("%.0f\n", (double)(now_ns() - start) / (double)n);
 	return 0;
-}
-
-static int load_notify(void)
-{
-	struct sock_filter insns[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = {ARRAY_SIZE(insns), insns};
-
-	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return notif_load(&prog, true);
-}
-
-static int send_fd(int sock, int fd)
-{
-	char byte = 0, control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov,
-			   .msg_iovlen = 1,
-			   .msg_control = control,
-			   .msg_controllen = sizeof(control)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(int));
-	return sendmsg(sock, &m, 0) < 0 ? -errno : 0;
 }
 
 static int receive_fd(int sock)
@@ -117,8 +70,8 @@ static int raw(long n)
 		return 1;
 	pid = fork();
 	if (pid == 0) {
-		listener = load_notify();
-		if (listener < 0 || send_fd(sv[1], listener) < 0)
+		listener = load_getppid(true);
+		if (listener < 0 || send_fds(sv[1], "x", &listener, 1) < 0)
 			_exit(1);
 		close(listener);
 		status = calls(n);
@@ -139,7 +92,7 @@ static int raw(long n)
 
 static int spawn(long n, char **cmd)
 {
-	double start = now_ns();
+	uint64_t start = now_ns();
 	int status;
 	pid_t pid;
 
@@ -149,7 +102,7 @@ static int spawn(long n, char **cmd)
 		if (waitpid(pid, &status, 0) < 0 || status != 0)
 			return 1;
 	}
-	printf("%.0f\n", (now_ns() - start) / 1000 / (double)n);
+	printf("%.0f\n", (double)(now_ns() - start) / 1000 / (double)n);
 	return 0;
 }
 

@@ -3,20 +3,13 @@
  * kernel_facts.c - what the design takes for granted about the kernel, tried out: should a
  * future kernel answer otherwise, this test says so before a user does.
  */
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "daemon/notif.h"
-#include "proto/base.h"
+#include "tests/helpers.h"
 
 static int tests, failures;
 
@@ -25,20 +18,6 @@ static void check(bool ok, const char *name)
 	tests++;
 	failures += !ok;
 	printf("%sok %d - %s\n", ok ? "" : "not ", tests, name);
-}
-
-static int load_getppid(void)
-{
-	struct sock_filter insns[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = {ARRAY_SIZE(insns), insns};
-
-	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return notif_load(&prog, true);
 }
 
 /* ---- a target that shares our descriptors until it is told apart --------------------- */
@@ -50,7 +29,7 @@ static void *filtered_thread(void *data)
 {
 	long *result = data;
 
-	atomic_store(&shared_listener, load_getppid());
+	atomic_store(&shared_listener, load_getppid(true));
 	*result = syscall(SYS_getppid);
 	return NULL;
 }
@@ -109,7 +88,7 @@ static pid_t start_target(int *ret_listener)
 		exit(99);
 	pid = fork();
 	if (pid == 0) {
-		int fd = load_getppid();
+		int fd = load_getppid(true);
 
 		(void)!write(p[1], &fd, sizeof(fd));
 		for (;;)

@@ -7,11 +7,9 @@
  */
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 
-#include "proto/base.h"
+#include "tests/helpers.h"
 
 /* A connection over the loopback, full to the brim, whose other end never reads. */
 static int stuffed_connection(int seconds)
@@ -36,13 +34,6 @@ static int stuffed_connection(int seconds)
 
 int main(int argc, char **argv)
 {
-	char byte = 'G', control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {&byte, 1};
-	struct msghdr m = {.msg_iov = &iov,
-			   .msg_iovlen = 1,
-			   .msg_control = control,
-			   .msg_controllen = sizeof(control)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0), tcp;
 	ssize_t n;
@@ -54,11 +45,7 @@ int main(int argc, char **argv)
 		puts("refused");
 		return 0;
 	}
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &tcp, sizeof(int));
-	n = sendmsg(fd, &m, 0);
+	n = send_fds(fd, "G", &tcp, 1);
 	puts(n < 0 ? "refused" : "sent");
 	(void)fflush(stdout);
 	/* Ours must not linger. */

@@ -16,9 +16,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "daemon/notif.h"
-#include "proto/base.h"
 #include "proto/message.h"
+#include "tests/helpers.h"
 
 #define COMPILE "{\"seccompd\":1,\"request\":\"compile\",\"profile\":\"plain\"}"
 
@@ -51,19 +50,7 @@ static void put(int fd, const char *text)
 
 static void put_fds(int fd, const char *text, const int *fds, size_t n)
 {
-	char control[CMSG_SPACE(sizeof(int) * 253)] = {0};
-	struct iovec iov = {.iov_base = (char *)(uintptr_t)text, .iov_len = strlen(text)};
-	struct msghdr mh = {.msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = control,
-			    .msg_controllen = CMSG_SPACE(sizeof(int) * n)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int) * n);
-	memcpy(CMSG_DATA(c), fds, sizeof(int) * n);
-	if (sendmsg(fd, &mh, MSG_NOSIGNAL) < 0)
+	if (send_fds(fd, text, fds, n) < 0)
 		perror("sendmsg");
 }
 

@@ -6,32 +6,24 @@
  * usage: stalls SECONDS    "slowest N ms, M wrong" on stdout
  */
 #include <sys/syscall.h>
-#include <time.h>
 
 #include "proto/base.h"
-
-static double now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
+#include "proto/clock.h"
 
 int main(int argc, char **argv)
 {
-	double start = now_ms(), slowest = 0, before;
+	uint64_t start = now_ns(), slowest = 0, before;
 	long wrong = 0;
 
 	if (argc != 2)
 		return 2;
-	while (now_ms() - start < atof(argv[1]) * 1000) {
-		before = now_ms();
+	while ((double)(now_ns() - start) < atof(argv[1]) * 1e9) {
+		before = now_ns();
 		errno = 0;
 		wrong += syscall(SYS_getppid) != -1 || errno != EUSERS;
-		if (now_ms() - before > slowest)
-			slowest = now_ms() - before;
+		if (now_ns() - before > slowest)
+			slowest = now_ns() - before;
 	}
-	printf("slowest %.0f ms, %ld wrong\n", slowest, wrong);
+	printf("slowest %.0f ms, %ld wrong\n", (double)slowest / 1e6, wrong);
 	return 0;
 }

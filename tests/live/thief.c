@@ -5,22 +5,13 @@
  *
  * usage: thief SOCKET SECONDS    "N stolen" on stdout
  */
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 
-#include "daemon/notif.h"
-#include "proto/base.h"
 #include "proto/message.h"
+#include "tests/helpers.h"
 
 static int listener;
 static _Atomic bool stop;
@@ -38,20 +29,6 @@ static void *steal(void *data)
 			(void)notif_continue(&n, listener);
 		}
 	return data;
-}
-
-static int load_filter(void)
-{
-	struct sock_filter insns[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = {ARRAY_SIZE(insns), insns};
-
-	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return notif_load(&prog, false);
 }
 
 static int register_listener(const char *path)
@@ -74,7 +51,7 @@ int main(int argc, char **argv)
 
 	if (argc != 3)
 		return 2;
-	listener = load_filter();
+	listener = load_getppid(false);
 	if (listener < 0 || register_listener(argv[1]) < 0)
 		return 1;
 	for (int i = 0; i < 2; i++)

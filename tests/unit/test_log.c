@@ -26,6 +26,7 @@
 #include "daemon/profile.h"
 #include "daemon/query.h"
 #include "proto/base.h"
+#include "proto/clock.h"
 
 #define SIZE ((size_t)256 * 1024)
 #define T0   1763978400000000 /* microseconds */
@@ -868,14 +869,6 @@ static void test_fold_with_failures(void **state _unused_)
 	(void)log_free(l);
 }
 
-static int64_t now_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
 static void test_retention_by_age(void **state _unused_)
 {
 	struct log_options o = options();
@@ -887,7 +880,7 @@ static void test_retention_by_age(void **state _unused_)
 	for (uint64_t n = 25000; n < 25100; n++) {
 		struct decision d = sample(n);
 
-		d.time_us = d.last_us = now_us();
+		d.time_us = d.last_us = wall_us();
 		commit(l, log_ring(l, 0), &d, LOG_MODE_EACH);
 	}
 	(void)log_free(l);

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "proto/base.h"
 #include "proto/message.h"
+#include "tests/helpers.h"
 
 struct wire {
 	int in, out; /* what is written to `in` is read from `out` */
@@ -56,23 +56,14 @@ static void put(struct wire *w, const char *text)
 	assert_int_equal(send(w->in, text, strlen(text), MSG_NOSIGNAL), strlen(text));
 }
 
-/* TEXT with N copies of standard input. */
+/* TEXT with N copies of a descriptor. */
 static void put_fds(struct wire *w, const char *text, size_t n)
 {
-	char control[CMSG_SPACE(sizeof(int) * 253)] = {0};
-	struct iovec iov = {.iov_base = (char *)(uintptr_t)text, .iov_len = strlen(text)};
-	struct msghdr mh = {.msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = control,
-			    .msg_controllen = CMSG_SPACE(sizeof(int) * n)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
+	int fds[SEND_FDS_MAX];
 
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int) * n);
 	for (size_t i = 0; i < n; i++)
-		memcpy(CMSG_DATA(c) + i * sizeof(int), &w->out, sizeof(int));
-	assert_int_equal(sendmsg(w->in, &mh, MSG_NOSIGNAL), strlen(text));
+		fds[i] = w->out;
+	assert_int_equal(send_fds(w->in, text, fds, n), strlen(text));
 }
 
 static int get(struct wire *w, json_t **ret)
