@@ -12,21 +12,9 @@
 #include <linux/audit.h>
 
 #include "daemon/decide.h"
-#include "proto/base.h"
+#include "tests/unit/profile_fixture.h"
 
 #define SECOND UINT64_C(1000000000)
-
-static struct profile *parse(const char *text)
-{
-	struct diag d = {0};
-	struct profile *p = NULL;
-
-	if (profile_parse("t", "t.yaml", text, strlen(text), &p, &d) < 0)
-		diag_print(&d, stderr);
-	assert_non_null(p);
-	diag_done(&d);
-	return p;
-}
 
 /* The view alone keeps the profile. */
 static struct view *view_of(const char *text, const struct identity *id)

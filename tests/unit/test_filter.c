@@ -19,6 +19,7 @@
 #include "proto/base.h"
 #include "tests/sim/builder.h"
 #include "tests/unit/diag_rows.h"
+#include "tests/unit/profile_fixture.h"
 
 #define X64 AUDIT_ARCH_X86_64
 #define X86 AUDIT_ARCH_I386
@@ -274,18 +275,6 @@ static const struct table tables[] = {
 	 "  - {syscall: write, args: {fd: 2}, action: trap}\n",
 	 {{X64, 1, {1}, NOTIFY}, {X64, 1, {2}, TRAP}, {X64, 1, {3}, ALLOW}}},
 };
-
-static struct profile *parse(const char *text)
-{
-	struct diag d = {0};
-	struct profile *p = NULL;
-
-	if (profile_parse("t", "t.yaml", text, strlen(text), &p, &d) < 0)
-		diag_print(&d, stderr);
-	assert_non_null(p);
-	diag_done(&d);
-	return p;
-}
 
 static void compile(struct profile *p, struct filter *ret)
 {
