@@ -27,7 +27,8 @@ static void make_path(void)
 	(void)close_fd(mkstemp(path));
 }
 
-static struct ring_entry *fill(struct ring *r, uint64_t n)
+/* Reserves and fills an entry; committed by the caller. */
+static struct ring_entry *draft(struct ring *r, uint64_t n)
 {
 	static const struct decision d = {
 		.client = 1,
@@ -45,10 +46,17 @@ static struct ring_entry *fill(struct ring *r, uint64_t n)
 	};
 	struct ring_entry *e = ring_reserve(r, ring_entry_size(&d));
 
-	if (e) {
+	if (e)
 		ring_entry_fill(e, &d, (uint8_t)(n % 3));
+	return e;
+}
+
+static struct ring_entry *fill(struct ring *r, uint64_t n)
+{
+	struct ring_entry *e = draft(r, n);
+
+	if (e)
 		ring_commit(r);
-	}
 	return e;
 }
 
@@ -109,7 +117,7 @@ static size_t read_file(const char *name, uint8_t *buf)
 	return f ? fread(buf, 1, FILE_BYTES, f) : 0;
 }
 
-/* A ring with N entries in it, the first half of them released. */
+/* A ring with N entries in it, the first half of them released, and one more announced. */
 static void make_seed(uint8_t *buf, unsigned n)
 {
 	struct ring *r = NULL;
@@ -124,6 +132,8 @@ static void make_seed(uint8_t *buf, unsigned n)
 	ring_release(r);
 	for (unsigned i = 0; i < n / 4; i++)
 		(void)fill(r, i);
+	if (n > 0 && draft(r, n))
+		ring_announce(r);
 	(void)ring_close(r);
 	if (read_file(path, buf) != FILE_BYTES)
 		abort();
@@ -136,10 +146,12 @@ static void mutate(uint8_t *buf, unsigned *seed)
 	unsigned times = 1 + (unsigned)rand_r(seed) % 8;
 
 	while (times--) {
-		/* Head and tail, the other header fields, an entry, anywhere. */
-		static const size_t from[] = {64, 0, 4096, 0}, range[] = {72, 40, 2048, FILE_BYTES};
-		unsigned where = (unsigned)rand_r(seed) % ARRAY_SIZE(from);
-		size_t at = from[where] + (size_t)rand_r(seed) % range[where];
+		/* Head, tail and pending, the other header fields, an entry, anywhere. */
+		static const struct {
+			size_t from, range;
+		} parts[] = {{64, 8}, {128, 8}, {192, 8}, {0, 40}, {4096, 2048}, {0, FILE_BYTES}};
+		unsigned where = (unsigned)rand_r(seed) % ARRAY_SIZE(parts);
+		size_t at = parts[where].from + (size_t)rand_r(seed) % parts[where].range;
 		uint32_t v = odd[(unsigned)rand_r(seed) % ARRAY_SIZE(odd)];
 
 		if (rand_r(seed) % 2 && at + 4 <= FILE_BYTES)
