@@ -12,13 +12,17 @@
  */
 #include "daemon/closer.h"
 
+#include <linux/sockios.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 #include "proto/base.h"
+#include "proto/message.h"
 
 #define CLOSER_STACK (64 * 1024)
 
@@ -130,6 +134,31 @@ void closer_add(struct closer *c, uid_t uid, const int *fds, size_t n)
 	memcpy(j->fds, fds, n * sizeof(*fds));
 	LIST_INSERT_HEAD(&c->jobs, j, entry);
 	job_start(j);
+}
+
+void closer_prepare_connection(int fd)
+{
+	int on = 1;
+
+	/* What was sent out of band (Linux 5.15) the kernel drops in a recvmsg(2) that does not ask
+	 * for it, and with it descriptors. In line it comes as all else. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+}
+
+void closer_add_connection(struct closer *c, uid_t uid, int fd, const int *fds, size_t n)
+{
+	int all[MESSAGE_FDS_ROOM + 1], queued = -1;
+
+	/* A socket whose queue is empty, and into which nothing more can be put. */
+	(void)shutdown(fd, SHUT_RDWR);
+	if (n == 0 && ioctl(fd, SIOCINQ, &queued) == 0 && queued == 0) {
+		close_fd(fd);
+		return;
+	}
+	if (n > 0)
+		memcpy(all, fds, n * sizeof(*fds));
+	all[n] = fd;
+	closer_add(c, uid, all, n + 1);
 }
 
 size_t closer_count(struct closer *c)

@@ -17,6 +17,11 @@ struct closer *closer_free(struct closer *c);
 
 /* Takes the N descriptors of FDS over, on the account of UID. Never blocks. */
 void closer_add(struct closer *c, uid_t uid, const int *fds, size_t n);
+/* Before the first read of a connection that a stranger has made. */
+void closer_prepare_connection(int fd);
+/* Closes connection FD, a Unix socket, and the N descriptors of FDS (taken over): at once where
+ * that takes no time, else as a job. */
+void closer_add_connection(struct closer *c, uid_t uid, int fd, const int *fds, size_t n);
 /* Jobs that are not done yet: of everybody, and of one uid. */
 size_t closer_count(struct closer *c);
 size_t closer_count_uid(struct closer *c, uid_t uid);

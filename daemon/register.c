@@ -14,10 +14,8 @@
 
 #include <fcntl.h>
 #include <linux/kcmp.h>
-#include <linux/sockios.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -114,25 +112,6 @@ static void refuse(struct registrar *r, int fd, const struct peer *p, char *reas
 	json_decref(json);
 }
 
-/*
- * Closes FD and the N descriptors of FDS. A socket whose queue is empty, and into which nothing
- * more can be put, takes no time to close; anything else may.
- */
-static void release(struct registrar *r, uid_t uid, int fd, const int *fds, size_t n)
-{
-	int all[MESSAGE_FDS_ROOM + 1], queued = -1;
-
-	(void)shutdown(fd, SHUT_RDWR);
-	if (n == 0 && ioctl(fd, SIOCINQ, &queued) == 0 && queued == 0) {
-		close_fd(fd);
-		return;
-	}
-	if (n > 0)
-		memcpy(all, fds, n * sizeof(*fds));
-	all[n] = fd;
-	closer_add(r->closer, uid, all, n + 1);
-}
-
 /* ---- connections ----------------------------------------------------------------- */
 
 static void conn_close(struct conn *c)
@@ -145,7 +124,7 @@ static void conn_close(struct conn *c)
 		event_free(c->deadline);
 	LIST_REMOVE(c, entry);
 	r->n_conns--;
-	release(r, c->peer.uid, c->fd, c->reader.fds, c->reader.n_fds);
+	closer_add_connection(r->closer, c->peer.uid, c->fd, c->reader.fds, c->reader.n_fds);
 	c->reader.n_fds = 0;
 	message_reader_done(&c->reader);
 	view_free(c->view);
@@ -528,6 +507,7 @@ static void accepted(struct registrar *r, int fd)
 	const char *over;
 	int rc;
 
+	closer_prepare_connection(fd);
 	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
 	peer.pid = cred.pid;
 	peer.uid = cred.uid;
@@ -544,7 +524,7 @@ static void accepted(struct registrar *r, int fd)
 			       strerror(-rc));
 	}
 	refuse(r, fd, &peer, reason);
-	release(r, cred.uid, fd, NULL, 0);
+	closer_add_connection(r->closer, cred.uid, fd, NULL, 0);
 	peer_done(&peer);
 }
 
@@ -562,7 +542,7 @@ static void out_of_descriptors(struct registrar *r)
 		fd = accept4(r->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0) {
 			refuse(r, fd, &nobody, reason);
-			release(r, (uid_t)-1, fd, NULL, 0);
+			closer_add_connection(r->closer, (uid_t)-1, fd, NULL, 0);
 		}
 		r->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}

@@ -96,36 +96,33 @@ static int reader_scan(struct message_reader *r, json_t **ret)
 	return r->len >= MESSAGE_MAX ? -EMSGSIZE : 0;
 }
 
-/* All descriptors are collected, also those too many: their owner decides how to close them. */
-static int collect_fds(struct message_reader *r, struct msghdr *mh)
+bool message_collect_fds(struct msghdr *mh, int *fds, size_t size, size_t *n)
 {
 	struct cmsghdr *c;
-	size_t n;
+	size_t came;
 
 	for (c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
-		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < n; i++) {
+		came = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < came; i++) {
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (r->n_fds < ARRAY_SIZE(r->fds))
-				r->fds[r->n_fds++] = fd;
+			if (*n < size)
+				fds[(*n)++] = fd;
 			else
 				close_fd(fd);
 		}
 	}
-	if ((mh->msg_flags & MSG_CTRUNC) || r->n_fds > MESSAGE_FDS_MAX)
-		return -EMFILE;
-	return 0;
+	return !(mh->msg_flags & MSG_CTRUNC);
 }
 
 static int reader_receive(struct message_reader *r, int fd)
 {
 	union {
 		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int) * (MESSAGE_FDS_ROOM - MESSAGE_FDS_MAX))];
+		char buf[CMSG_SPACE(sizeof(int) * MESSAGE_FDS_SENT)];
 	} control;
 	struct iovec iov;
 	struct msghdr mh = {
@@ -135,7 +132,6 @@ static int reader_receive(struct message_reader *r, int fd)
 		.msg_controllen = sizeof(control.buf),
 	};
 	ssize_t n;
-	int rc;
 
 	if (!r->buf) {
 		r->buf = malloc(MESSAGE_MAX);
@@ -147,9 +143,10 @@ static int reader_receive(struct message_reader *r, int fd)
 	n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return -errno;
-	rc = collect_fds(r, &mh);
-	if (rc < 0)
-		return rc;
+	/* Also those too many: their owner decides how to close them. */
+	if (!message_collect_fds(&mh, r->fds, ARRAY_SIZE(r->fds), &r->n_fds) ||
+	    r->n_fds > MESSAGE_FDS_MAX)
+		return -EMFILE;
 	if (n == 0)
 		return message_pending(r) ? -EPROTO : -ECONNRESET;
 	r->len += (size_t)n;

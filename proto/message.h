@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <jansson.h>
@@ -21,7 +22,8 @@
 /* The kernel's SCM_MAX_FD: what one sendmsg(2) can carry. A reader has room for all of them, so
  * that it is the reader's owner who closes what nobody wanted: closing a stranger's descriptor
  * may block (a lingering socket, a FUSE file), and the kernel closes what does not fit. */
-#define MESSAGE_FDS_ROOM (MESSAGE_FDS_MAX + 253)
+#define MESSAGE_FDS_SENT 253
+#define MESSAGE_FDS_ROOM (MESSAGE_FDS_MAX + MESSAGE_FDS_SENT)
 
 /* Collects bytes and descriptors until one JSON object is whole. */
 struct message_reader {
@@ -39,6 +41,10 @@ bool message_pending(const struct message_reader *r);
 /* The one descriptor that came with the last object, owned by the caller from now on; -1, and
  * nothing taken, where there was none or more than one. */
 int message_take_fd(struct message_reader *r);
+
+/* Appends the descriptors that came with MH to the *N in FDS, which has room for SIZE; what does
+ * not fit is closed. False where some were lost on the way. */
+bool message_collect_fds(struct msghdr *mh, int *fds, size_t size, size_t *n);
 
 /* The next object: from what was received before, else by one recvmsg(2) on FD. 1: a whole
  * object is there, *ret (new reference) is set, the descriptors that came until its end are in

@@ -33,8 +33,9 @@ static inline int load_getppid(bool wait_killable)
 	return notif_load(&prog, wait_killable);
 }
 
-/* TEXT with the N descriptors of FDS; as sendmsg(2). */
-static inline ssize_t send_fds(int sock, const char *text, const int *fds, size_t n)
+/* TEXT with the N descriptors of FDS; FLAGS (MSG_NOSIGNAL among them) and result as sendmsg(2)'s.
+ */
+static inline ssize_t send_fds(int sock, const char *text, const int *fds, size_t n, int flags)
 {
 	char control[CMSG_SPACE(sizeof(int) * SEND_FDS_MAX)] = {0};
 	struct iovec iov = {.iov_base = (char *)(uintptr_t)text, .iov_len = strlen(text)};
@@ -48,7 +49,7 @@ static inline ssize_t send_fds(int sock, const char *text, const int *fds, size_
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof(int) * n);
 	memcpy(CMSG_DATA(c), fds, sizeof(int) * n);
-	return sendmsg(sock, &m, MSG_NOSIGNAL);
+	return sendmsg(sock, &m, flags | MSG_NOSIGNAL);
 }
 
 #endif

@@ -71,7 +71,7 @@ static int raw(long n)
 	pid = fork();
 	if (pid == 0) {
 		listener = load_getppid(true);
-		if (listener < 0 || send_fds(sv[1], "x", &listener, 1) < 0)
+		if (listener < 0 || send_fds(sv[1], "x", &listener, 1, 0) < 0)
 			_exit(1);
 		close(listener);
 		status = calls(n);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * linger.c - sends the control socket a TCP connection whose close waits for SECONDS, and says
- * whether the kernel let it.
+ * linger.c - sends a socket of the daemon TCP connections whose close waits for SECONDS, each by a
+ * connection of its own, with the first byte or out of band (Linux 5.15), and stays for as long.
  *
- * usage: linger SOCKET SECONDS    "refused" or "sent" on stdout
+ * usage: linger SOCKET COUNT SECONDS [oob]
  */
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -11,17 +11,16 @@
 
 #include "tests/helpers.h"
 
-/* A connection over the loopback, full to the brim, whose other end never reads. */
-static int stuffed_connection(int seconds)
+/* A connection over the loopback, full to the brim, whose other end LISTENER never reads. */
+static int stuffed_connection(int listener, int seconds)
 {
-	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr_in addr;
 	struct linger linger = {.l_onoff = 1, .l_linger = seconds};
 	socklen_t len = sizeof(addr);
 	static const char zeros[65536];
-	int l = socket(AF_INET, SOCK_STREAM, 0), s = socket(AF_INET, SOCK_STREAM, 0);
+	int s = socket(AF_INET, SOCK_STREAM, 0);
 
-	if (bind(l, (struct sockaddr *)&addr, len) < 0 || listen(l, 1) < 0 ||
-	    getsockname(l, (struct sockaddr *)&addr, &len) < 0 ||
+	if (getsockname(listener, (struct sockaddr *)&addr, &len) < 0 ||
 	    connect(s, (struct sockaddr *)&addr, len) < 0)
 		return -1;
 	(void)fcntl(s, F_SETFL, O_NONBLOCK);
@@ -32,27 +31,45 @@ static int stuffed_connection(int seconds)
 	return s;
 }
 
-int main(int argc, char **argv)
+static int connect_to(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0), tcp;
-	ssize_t n;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	if (argc != 3 || (tcp = stuffed_connection(atoi(argv[2]))) < 0)
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	return connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -1 : fd;
+}
+
+/* The last reference is on its way afterwards. */
+static int give(int fd, int pass, int flags)
+{
+	if (send_fds(fd, "G", &pass, 1, flags) != 1)
+		return -1;
+	close(pass);
+	/* What is out of band is dropped by the read of something else. */
+	if (flags)
+		(void)send(fd, "G", 1, MSG_NOSIGNAL);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int flags = argc == 5 ? MSG_OOB : 0, sent = 0;
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (argc < 4 || bind(listener, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    listen(listener, 128) < 0)
 		return 2;
-	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", argv[1]);
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		puts("refused");
-		return 0;
+	for (int i = 0; i < atoi(argv[2]); i++) {
+		int fd = connect_to(argv[1]), tcp = stuffed_connection(listener, atoi(argv[3]));
+
+		if (fd < 0 || tcp < 0)
+			return 2;
+		sent += give(fd, tcp, flags) == 0;
 	}
-	n = send_fds(fd, "G", &tcp, 1);
-	puts(n < 0 ? "refused" : "sent");
+	printf("%d sent\n", sent);
 	(void)fflush(stdout);
-	/* Ours must not linger. */
-	if (n < 0)
-		(void)setsockopt(tcp, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1},
-				 sizeof(struct linger));
-	close(tcp);
-	sleep(1);
+	sleep((unsigned)atoi(argv[3])); /* our end would make an end of theirs */
 	return 0;
 }

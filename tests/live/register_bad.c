@@ -50,7 +50,7 @@ static void put(int fd, const char *text)
 
 static void put_fds(int fd, const char *text, const int *fds, size_t n)
 {
-	if (send_fds(fd, text, fds, n) < 0)
+	if (send_fds(fd, text, fds, n, 0) < 0)
 		perror("sendmsg");
 }
 

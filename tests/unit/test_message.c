@@ -63,7 +63,7 @@ static void put_fds(struct wire *w, const char *text, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		fds[i] = w->out;
-	assert_int_equal(send_fds(w->in, text, fds, n), strlen(text));
+	assert_int_equal(send_fds(w->in, text, fds, n, 0), strlen(text));
 }
 
 static int get(struct wire *w, json_t **ret)
