@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include <event2/buffer.h>
-#include <event2/listener.h>
 
 #include "daemon/api_route.h"
 
@@ -222,43 +221,6 @@ static void request_cb(struct evhttp_request *req, void *data)
 
 /* ---- start and end ------------------------------------------------------------- */
 
-static void resume_cb(evutil_socket_t fd, short what, void *data)
-{
-	(void)fd;
-	(void)what;
-	evconnlistener_enable(data);
-}
-
-/* accept(2) failed, most likely for want of descriptors: the listener would spin. */
-static void accept_error_cb(struct evconnlistener *l, void *data)
-{
-	static const struct timeval pause = {.tv_usec = 250000};
-
-	(void)data;
-	if (event_base_once(evconnlistener_get_base(l), -1, EV_TIMEOUT, resume_cb, l, &pause) == 0)
-		evconnlistener_disable(l);
-}
-
-static int listen_on(struct api *a, int fd)
-{
-	struct evconnlistener *l;
-
-	evutil_make_socket_nonblocking(fd);
-	/* The accept callback is evhttp's: evhttp_bind_listener() sets it. */
-	l = evconnlistener_new(a->server->base, NULL, NULL,
-			       LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_CLOSE_ON_FREE, 0, fd);
-	if (!l) {
-		close_fd(fd);
-		return -ENOMEM;
-	}
-	if (!evhttp_bind_listener(a->http, l)) {
-		evconnlistener_free(l);
-		return -ENOMEM;
-	}
-	evconnlistener_set_error_cb(l, accept_error_cb);
-	return 0;
-}
-
 int api_new(struct server *s, int listen_fd, struct api **ret)
 {
 	struct api *a = calloc(1, sizeof(*a));
@@ -278,10 +240,7 @@ int api_new(struct server *s, int listen_fd, struct api **ret)
 	/* All that it knows, so that a wrong one gets an answer of ours. */
 	evhttp_set_allowed_methods(a->http, 0xffff);
 	evhttp_set_gencb(a->http, request_cb, a);
-	r = conns_new(a, s, a->http, &a->conns);
-	if (r < 0)
-		goto fail;
-	r = listen_on(a, TAKE_FD(listen_fd));
+	r = conns_new(s, a->http, TAKE_FD(listen_fd), &a->conns);
 	if (r < 0)
 		goto fail;
 	*ret = a;

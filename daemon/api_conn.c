@@ -1,90 +1,101 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * api_conn.c - connections of the control API: who is there, how many there may
- * be, how long one may say nothing.
+ * api_conn.c - connections of the control API: who is there, how many there may be, how long one
+ * may say nothing.
  *
- * Theory of operation. evhttp accepts by itself, has no limit of connections,
- * and shows a connection only with its first request. What it does let us do is
- * make the bufferevent of each: admit_cb() runs in the same pass of the loop,
- * when the descriptor is set and before anything was read from it. There a
- * connection too many for its user gets its answer straight on the socket, and
- * shutdown(2): evhttp sees the end of it and closes it. Who else the peer is,
- * which takes longer to find out, is read once, with the first request.
+ * Theory of operation. A connection too many for its user gets its answer straight on the socket.
+ * Of any other it is read at once who made it, and a relay (api_relay.c) carries it to evhttp,
+ * which knows a connection only by the name of its relay. The two ends close on their own: the
+ * relay when the client is gone or evhttp has closed and all is sent, evhttp when the relay is
+ * gone. A connection lives until both have.
  *
- * A connection that ends before its first request ends unseen. The kernel tells:
- * the descriptor has another inode then, or none. That is looked at every few
- * seconds, and before anyone is refused for being one too many.
+ * With each read the kernel tells which process wrote. Once it was another than the one that
+ * connected, nothing that comes is that one's word for sure.
  */
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <time.h>
 
-#include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/listener.h>
 
+#include "daemon/api_relay.h"
 #include "daemon/api_route.h"
+#include "daemon/closer.h"
+#include "proto/message.h"
 
-#define SWEEP_S	     5
-#define SWEEP_MIN_MS 100 /* between two that were not due */
-#define CONN_RESERVE 8	 /* connections beyond the limit that root has */
+#define CONN_RESERVE   8   /* connections beyond the limit that root has */
+#define ACCEPTS_A_PASS 16  /* of the loop */
+#define PAUSE_MS       250 /* of accepting, for want of descriptors */
+#define FINISHED_S     1   /* a client that has said its last word is looked after */
 
 struct conn {
 	TAILQ_ENTRY(conn) entry;
 	struct conns *conns;
-	struct bufferevent *bev; /* a reference until it is admitted, then NULL */
-	int fd;
-	ino_t ino;
+	struct relay *relay;		 /* NULL: ended */
+	struct evhttp_connection *evcon; /* from the first request until it closes */
 	uid_t uid;
 	bool known; /* peer is filled */
 	struct peer peer;
-	int64_t deadline;		 /* monotonic ms; 0: none while it is answered */
-	struct evhttp_connection *evcon; /* from the first request on */
+	bool foreign;  /* another process has written to it */
+	bool finished; /* the client will say nothing more */
+	bool busy;     /* a request is being answered */
+	size_t ahead;  /* bytes that came meanwhile */
+	struct event *deadline;
 	struct api_stream *stream;
 };
 TAILQ_HEAD(conn_list, conn);
 
 struct conns {
-	struct api *api;
 	struct server *server;
-	struct conn_list fresh, list;
-	struct event *admit, *sweep;
-	int64_t swept;	/* monotonic ms */
-	unsigned count; /* of list */
-	struct conn **by_fd;
-	size_t n_by_fd;
+	struct evconnlistener *listener;
+	int gate; /* to evhttp */
+	struct closer *closer;
+	struct conn_list list;
+	unsigned count, accepted;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static int64_t idle_deadline(void)
-{
-	return now_ms() + API_IDLE_S * 1000;
-}
+/* ---- the end of a connection ----------------------------------------------------- */
 
 static void conn_free(struct conn *c)
 {
-	if (c->bev)
-		bufferevent_decref(c->bev);
+	TAILQ_REMOVE(&c->conns->list, c, entry);
+	c->conns->count--;
+	event_free(c->deadline);
 	peer_done(&c->peer);
 	free(c);
 }
 
-static void conn_drop(struct conn *c)
+/* On the client's side, with the N descriptors of FDS that came. Evhttp sees it and follows. */
+static void conn_end(struct conn *c, const int *fds, size_t n)
 {
-	struct conns *cs = c->conns;
+	closer_add_connection(c->conns->closer, c->uid, relay_free(TAKE_PTR(c->relay)), fds, n);
+	event_del(c->deadline);
+	if (!c->evcon)
+		conn_free(c);
+}
 
-	TAILQ_REMOVE(&cs->list, c, entry);
-	cs->count--;
-	cs->by_fd[c->fd] = NULL;
-	conn_free(c);
+static void set_deadline(struct conn *c)
+{
+	const struct timeval tv = {.tv_sec = c->finished ? FINISHED_S : API_IDLE_S};
+
+	if (!c->relay || (c->busy && !c->finished))
+		event_del(c->deadline);
+	else
+		event_add(c->deadline, &tv);
+}
+
+static void deadline_cb(evutil_socket_t fd, short what, void *data)
+{
+	struct conn *c = data;
+
+	(void)fd;
+	(void)what;
+	/* What is there for a slow reader is waited for; so is an answer. */
+	if ((c->busy || relay_is_awaited(c->relay)) && !relay_is_gone(c->relay))
+		set_deadline(c);
+	else
+		conn_end(c, NULL, 0);
 }
 
 static void closed_cb(struct evhttp_connection *evcon, void *data)
@@ -94,52 +105,78 @@ static void closed_cb(struct evhttp_connection *evcon, void *data)
 	(void)evcon;
 	if (c->stream)
 		api_stream_closed(TAKE_PTR(c->stream));
-	conn_drop(c);
+	c->evcon = NULL;
+	c->busy = false;
+	if (c->relay)
+		set_deadline(c);
+	else
+		conn_free(c);
 }
 
-/* Is the descriptor still the socket that was accepted? */
-static bool is_open(const struct conn *c)
+/* ---- what comes from the client -------------------------------------------------- */
+
+static bool is_openers(const struct conn *c, struct msghdr *mh)
 {
-	struct stat st;
+	struct ucred cred;
 
-	return fstat(c->fd, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_ino == c->ino;
-}
-
-static void sweep(struct conns *cs)
-{
-	int64_t now = now_ms();
-	struct conn *c = TAILQ_FIRST(&cs->list);
-
-	cs->swept = now;
-	while (c) {
-		struct conn *next = TAILQ_NEXT(c, entry);
-
-		if (!is_open(c))
-			conn_drop(c);
-		else if (c->deadline && now >= c->deadline)
-			(void)shutdown(c->fd, SHUT_RDWR);
-		c = next;
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(mh); h; h = CMSG_NXTHDR(mh, h)) {
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_CREDENTIALS)
+			continue;
+		memcpy(&cred, CMSG_DATA(h), sizeof(cred));
+		return cred.pid == c->peer.pid;
 	}
+	return false;
 }
 
-static void sweep_cb(evutil_socket_t fd, short what, void *data)
+static bool received_cb(void *data, struct msghdr *mh, size_t n)
 {
-	static const struct timeval again = {.tv_sec = SWEEP_S};
-	struct conns *cs = data;
+	struct conn *c = data;
+	int fds[MESSAGE_FDS_SENT];
+	size_t n_fds = 0;
 
-	(void)fd;
-	(void)what;
-	sweep(cs);
-	if (cs->count)
-		event_add(cs->sweep, &again);
+	if (!is_openers(c, mh))
+		c->foreign = true;
+	if (c->busy)
+		c->ahead += n;
+	/* There is nothing to send descriptors for, and no end of a stream to wait for. */
+	if (!message_collect_fds(mh, fds, ARRAY_SIZE(fds), &n_fds) || n_fds > 0 ||
+	    (c->stream && c->ahead > API_PIPELINED_MAX)) {
+		conn_end(c, fds, n_fds);
+		return false;
+	}
+	if (c->ahead > API_PIPELINED_MAX)
+		relay_hold(c->relay, true);
+	return true;
 }
 
-/* ---- admission ----------------------------------------------------------------- */
-
-static unsigned count_uid(const struct conns *cs, uid_t uid)
+static void finished_cb(void *data)
 {
+	struct conn *c = data;
+
+	c->finished = true;
+	if (relay_is_gone(c->relay))
+		conn_end(c, NULL, 0);
+	else
+		set_deadline(c);
+}
+
+static void ended_cb(void *data)
+{
+	conn_end(data, NULL, 0);
+}
+
+static const struct relay_ops relay_ops = {
+	.received = received_cb,
+	.finished = finished_cb,
+	.ended = ended_cb,
+};
+
+/* ---- admission ------------------------------------------------------------------- */
+
+static size_t count_uid(const struct conns *cs, uid_t uid)
+{
+	size_t n = closer_count_uid(cs->closer, uid);
 	const struct conn *c;
-	unsigned n = 0;
 
 	TAILQ_FOREACH (c, &cs->list, entry)
 		n += c->uid == uid;
@@ -149,135 +186,158 @@ static unsigned count_uid(const struct conns *cs, uid_t uid)
 static bool has_room(const struct conns *cs, uid_t uid)
 {
 	const struct config *config = cs->server->config;
+	size_t n = cs->count + closer_count(cs->closer);
 
 	if (uid == 0)
-		return cs->count < config->max_connections + CONN_RESERVE;
-	return cs->count < config->max_connections &&
-	       count_uid(cs, uid) < config->max_connections_per_uid;
+		return n < config->max_connections + CONN_RESERVE;
+	return n < config->max_connections && count_uid(cs, uid) < config->max_connections_per_uid;
 }
 
-/* Answers on the bare socket, before evhttp has read anything, and ends the connection. */
-static void refuse(int fd, const char *status, const char *reason)
+/* Answers on the bare socket, before anything was read. */
+static void refuse(int fd, const char *reason)
 {
 	char body[256], text[512];
 	int n;
 
 	n = snprintf(body, sizeof(body), "{\"error\":\"%s\"}\n", reason);
 	n = snprintf(text, sizeof(text),
-		     "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
-		     "Connection: close\r\n\r\n%s",
-		     status, n, body);
+		     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+		     "Content-Length: %d\r\nConnection: close\r\n\r\n%s",
+		     n, body);
 	(void)send(fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	(void)shutdown(fd, SHUT_RDWR);
 }
 
-static bool grow_by_fd(struct conns *cs, int fd)
+/* Takes FD over on success. */
+static int conn_new(struct conns *cs, int fd, uid_t uid)
 {
-	size_t n = (size_t)fd + 64;
-	struct conn **p;
+	struct conn *c = calloc(1, sizeof(*c));
+	int r = -ENOMEM;
 
-	if ((size_t)fd < cs->n_by_fd)
-		return true;
-	p = realloc(cs->by_fd, n * sizeof(*p));
-	if (!p)
-		return false;
-	memset(p + cs->n_by_fd, 0, (n - cs->n_by_fd) * sizeof(*p));
-	cs->by_fd = p;
-	cs->n_by_fd = n;
-	return true;
-}
-
-/* 0, or what stands in the way: -EUSERS for one too many. */
-static int admit(struct conns *cs, struct conn *c)
-{
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-	struct stat st;
-
-	if (fstat(c->fd, &st) < 0 || getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
-		return -errno;
-	if (!grow_by_fd(cs, c->fd))
-		return -ENOMEM;
-	/* The descriptor's number is new, so whoever had it before is gone. */
-	if (cs->by_fd[c->fd])
-		conn_drop(cs->by_fd[c->fd]);
-	if (!has_room(cs, cred.uid) && now_ms() - cs->swept >= SWEEP_MIN_MS)
-		sweep(cs);
-	if (!has_room(cs, cred.uid))
-		return -EUSERS;
-	c->uid = cred.uid;
-	c->ino = st.st_ino;
-	c->deadline = idle_deadline();
+	if (!c)
+		return r;
+	c->conns = cs;
+	c->uid = uid;
+	c->deadline = evtimer_new(cs->server->base, deadline_cb, c);
+	if (c->deadline)
+		r = relay_new(cs->server->base, fd, cs->gate, &relay_ops, c, &c->relay);
+	if (r < 0) {
+		if (c->deadline)
+			event_free(c->deadline);
+		free(c);
+		return r;
+	}
+	c->known = peer_read(fd, &c->peer) == 0;
+	if (!c->known)
+		c->peer = (struct peer){.pidfd = -1};
 	TAILQ_INSERT_TAIL(&cs->list, c, entry);
 	cs->count++;
-	cs->by_fd[c->fd] = c;
+	set_deadline(c);
 	return 0;
 }
 
-static void admit_cb(evutil_socket_t fd, short what, void *data)
+static void resume_cb(evutil_socket_t fd, short what, void *data)
 {
-	static const struct timeval first = {.tv_sec = SWEEP_S};
-	struct conns *cs = data;
-	struct conn *c;
-	int r;
-
 	(void)fd;
 	(void)what;
-	while ((c = TAILQ_FIRST(&cs->fresh))) {
-		TAILQ_REMOVE(&cs->fresh, c, entry);
-		c->fd = bufferevent_getfd(c->bev);
-		r = c->fd < 0 ? -EBADF : admit(cs, c);
-		if (r == -EUSERS)
-			refuse(c->fd, "503 Service Unavailable", "too many connections");
-		else if (r < 0 && c->fd >= 0)
-			refuse(c->fd, "503 Service Unavailable", "out of memory");
-		if (r < 0) {
-			conn_free(c);
-			continue;
-		}
-		bufferevent_decref(TAKE_PTR(c->bev));
-		if (!event_pending(cs->sweep, EV_TIMEOUT, NULL))
-			event_add(cs->sweep, &first);
-	}
+	evconnlistener_enable(data);
 }
 
-static struct bufferevent *new_bev_cb(struct event_base *base, void *data)
+static void pause_accepting(struct evconnlistener *l, unsigned ms)
+{
+	const struct timeval tv = {.tv_usec = ms * 1000};
+
+	if (event_base_once(evconnlistener_get_base(l), -1, EV_TIMEOUT, resume_cb, l, &tv) == 0)
+		evconnlistener_disable(l);
+}
+
+/* accept(2) failed, most likely for want of descriptors: the listener would spin. */
+static void accept_error_cb(struct evconnlistener *l, void *data)
+{
+	(void)data;
+	pause_accepting(l, PAUSE_MS);
+}
+
+static void accepted_cb(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len,
+			void *data)
 {
 	struct conns *cs = data;
-	struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-	struct conn *c = bev ? calloc(1, sizeof(*c)) : NULL;
+	struct ucred cred = {.uid = (uid_t)-1};
+	socklen_t cred_len = sizeof(cred);
+	int on = 1;
 
-	/* Where memory is short, evhttp goes on with a bufferevent of its own; what comes by it
-	 * is refused, since conns_find() does not know it. */
-	if (!c)
-		return bev;
-	bufferevent_incref(bev);
-	c->bev = bev;
-	c->fd = -1;
-	c->peer.pidfd = -1;
-	c->conns = cs;
-	TAILQ_INSERT_TAIL(&cs->fresh, c, entry);
-	event_active(cs->admit, EV_TIMEOUT, 0);
-	return bev;
+	(void)sa;
+	(void)len;
+	if (++cs->accepted % ACCEPTS_A_PASS == 0)
+		pause_accepting(l, 0);
+	closer_prepare_connection(fd);
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &cred_len);
+	if (!has_room(cs, cred.uid))
+		refuse(fd, "too many connections");
+	else if (conn_new(cs, fd, cred.uid) < 0)
+		refuse(fd, "out of memory or descriptors");
+	else
+		return;
+	closer_add_connection(cs->closer, cred.uid, fd, NULL, 0);
+	/* Those who are refused may leave behind what is slow to close. */
+	if (closer_count(cs->closer) >= cs->server->config->max_connections)
+		pause_accepting(l, PAUSE_MS);
 }
 
-int conns_new(struct api *a, struct server *s, struct evhttp *http, struct conns **ret)
+/* ---- begin and end --------------------------------------------------------------- */
+
+/* On FD, which is taken over. */
+static struct evconnlistener *listen_on(struct conns *cs, int fd, evconnlistener_cb cb)
+{
+	struct evconnlistener *l = evconnlistener_new(
+		cs->server->base, cb, cs, LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_CLOSE_ON_FREE, 0, fd);
+
+	if (l)
+		evconnlistener_set_error_cb(l, accept_error_cb);
+	else
+		close_fd(fd);
+	return l;
+}
+
+static int listen_inside(struct conns *cs, struct evhttp *http)
+{
+	struct evconnlistener *l;
+	int fd, r = relay_listen(cs->server->runtime_dir, &fd, &cs->gate);
+
+	if (r < 0)
+		return r;
+	/* The callback is evhttp's: evhttp_bind_listener() sets it. */
+	l = listen_on(cs, fd, NULL);
+	if (!l)
+		return -ENOMEM;
+	if (!evhttp_bind_listener(http, l)) {
+		evconnlistener_free(l);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int conns_new(struct server *s, struct evhttp *http, int listen_fd, struct conns **ret)
 {
 	struct conns *cs = calloc(1, sizeof(*cs));
+	int on = 1, r = -ENOMEM;
 
-	if (!cs)
-		return -ENOMEM;
-	cs->api = a;
-	cs->server = s;
-	TAILQ_INIT(&cs->fresh);
-	TAILQ_INIT(&cs->list);
-	cs->admit = evtimer_new(s->base, admit_cb, cs);
-	cs->sweep = evtimer_new(s->base, sweep_cb, cs);
+	if (!cs) {
+		close_fd(listen_fd);
+		return r;
+	}
 	*ret = cs;
-	if (!cs->admit || !cs->sweep)
-		return -ENOMEM;
-	evhttp_set_bevcb(http, new_bev_cb, cs);
-	return 0;
+	cs->server = s;
+	cs->gate = -1;
+	TAILQ_INIT(&cs->list);
+	evutil_make_socket_nonblocking(listen_fd);
+	/* Accepted sockets have it from here, before their client can write. */
+	(void)setsockopt(listen_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+	cs->listener = listen_on(cs, listen_fd, accepted_cb);
+	cs->closer = closer_new();
+	if (cs->listener && cs->closer)
+		r = listen_inside(cs, http);
+	return r;
 }
 
 void conns_free(struct conns *cs)
@@ -286,17 +346,12 @@ void conns_free(struct conns *cs)
 
 	if (!cs)
 		return;
-	if (cs->admit)
-		event_free(cs->admit);
-	if (cs->sweep)
-		event_free(cs->sweep);
-	while ((c = TAILQ_FIRST(&cs->fresh))) {
-		TAILQ_REMOVE(&cs->fresh, c, entry);
-		conn_free(c);
-	}
+	if (cs->listener)
+		evconnlistener_free(cs->listener);
 	while ((c = TAILQ_FIRST(&cs->list)))
-		conn_drop(c);
-	free(cs->by_fd);
+		conn_end(c, NULL, 0);
+	closer_free(cs->closer);
+	close_fd(cs->gate);
 	free(cs);
 }
 
@@ -305,22 +360,28 @@ unsigned conns_count(const struct conns *cs)
 	return cs->count;
 }
 
-/* ---- requests ------------------------------------------------------------------ */
+/* ---- requests -------------------------------------------------------------------- */
+
+static struct conn *find_named(struct conns *cs, const struct relay_name *name)
+{
+	struct conn *c;
+
+	TAILQ_FOREACH (c, &cs->list, entry)
+		if (c->relay && memcmp(relay_name(c->relay), name, sizeof(*name)) == 0)
+			return c;
+	return NULL;
+}
 
 struct conn *conns_find(struct conns *cs, struct evhttp_request *req)
 {
 	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
 	int fd = evcon ? bufferevent_getfd(evhttp_connection_get_bufferevent(evcon)) : -1;
-	struct conn *c = fd >= 0 && (size_t)fd < cs->n_by_fd ? cs->by_fd[fd] : NULL;
+	struct relay_name name;
+	struct conn *c = fd >= 0 && relay_name_of(fd, &name) == 0 ? find_named(cs, &name) : NULL;
 
-	if (!c || (!c->evcon && !is_open(c)) || (c->evcon && c->evcon != evcon))
-		return NULL;
-	if (!c->evcon) {
+	if (c && !c->evcon) {
 		c->evcon = evcon;
 		evhttp_connection_set_closecb(evcon, closed_cb, c);
-		c->known = peer_read(c->fd, &c->peer) == 0;
-		if (!c->known)
-			c->peer = (struct peer){.pidfd = -1};
 	}
 	return c;
 }
@@ -335,12 +396,17 @@ static void answered_cb(struct evhttp_request *req, void *data)
 	struct conn *c = data;
 
 	(void)req;
-	c->deadline = idle_deadline();
+	c->busy = false;
+	c->ahead = 0;
+	if (c->relay)
+		relay_hold(c->relay, false);
+	set_deadline(c);
 }
 
 void conn_busy(struct conn *c, struct evhttp_request *req)
 {
-	c->deadline = 0;
+	c->busy = true;
+	set_deadline(c);
 	evhttp_request_set_on_complete_cb(req, answered_cb, c);
 }
 
@@ -359,28 +425,24 @@ static enum api_right right_of(const struct config *config, const struct peer *p
 }
 
 /*
- * An operator's word counts only as long as the process that connected is there and under no
- * filter: a connection could be opened before exec'ing under one. So it is read anew.
+ * An operator's word counts only as long as the process that connected alone has used the
+ * connection, is there, and is under no filter: the connection could be handed on, or be opened
+ * before exec'ing under one. So it is looked at anew.
  */
 static bool is_free(const struct conn *c, char *why, size_t size)
 {
-	struct peer now = {.pidfd = -1};
-	bool supervised = c->peer.supervised;
-	int r = 0;
+	int r = c->foreign ? -EXDEV : peer_check_free(&c->peer);
 
-	if (!supervised) {
-		r = peer_read(c->fd, &now);
-		supervised = r == 0 && now.supervised;
-		if (r == 0)
-			peer_done(&now);
-	}
-	if (r < 0)
-		snprintf(why, size, "the process that connected is gone");
-	else if (supervised)
+	if (r == -EXDEV)
+		snprintf(why, size,
+			 "this connection is used by another process than the one that opened it");
+	else if (r == -EPERM)
 		snprintf(why, size,
 			 "this needs an operator, and a process under a seccomp filter is never "
 			 "one");
-	return r == 0 && !supervised;
+	else if (r < 0)
+		snprintf(why, size, "the process that connected is gone");
+	return r == 0;
 }
 
 enum api_right conn_right(struct conn *c, enum api_right want, char *why, size_t size)

@@ -15,13 +15,14 @@
 #include "daemon/server.h"
 #include "proto/base.h"
 
-#define API_HEADERS_MAX	  (16 * 1024) /* bytes of a request's first line and headers */
-#define API_BODY_MAX	  (16 * 1024)
-#define API_PIPELINED_MAX (16 * 1024)  /* bytes a client may send while it is being answered */
-#define API_OUTPUT_MAX	  (256 * 1024) /* bytes that wait for a slow reader */
-#define API_STREAMS_MAX	  64	       /* at once; each has a connection to the database */
-#define API_IDLE_S	  30	       /* a connection without a whole request ends after this */
-#define API_PARAM_MAX	  256
+#define API_HEADERS_MAX (16 * 1024) /* bytes of a request's first line and headers */
+#define API_BODY_MAX	(16 * 1024)
+#define API_PIPELINED_MAX \
+	(16 * 1024) /* bytes that are taken from a client while it is being answered */
+#define API_OUTPUT_MAX	(256 * 1024) /* bytes that wait for a slow reader */
+#define API_STREAMS_MAX 64	     /* at once; each has a connection to the database */
+#define API_IDLE_S	30	     /* a connection without a whole request ends after this */
+#define API_PARAM_MAX	256
 
 enum api_right { RIGHT_NONE, RIGHT_VIEWER, RIGHT_OPERATOR, RIGHT_MAX };
 
@@ -80,7 +81,8 @@ const struct api_route *api_route_find(enum evhttp_cmd_type method, const char *
 /* ---- connections (api_conn.c) -------------------------------------------------- */
 
 struct conns;
-int conns_new(struct api *a, struct server *s, struct evhttp *http, struct conns **ret);
+/* Accepts on LISTEN_FD (taken over) for HTTP. 0 or -errno; *ret is to be freed in any case. */
+int conns_new(struct server *s, struct evhttp *http, int listen_fd, struct conns **ret);
 void conns_free(struct conns *cs); /* after evhttp_free() */
 unsigned conns_count(const struct conns *cs);
 /* The connection that a request came by, or NULL: one that was refused. */

@@ -26,11 +26,8 @@ struct api_stream {
 	struct api_streams *list;
 	struct conn *conn;
 	struct evhttp_request *req;
-	struct evhttp_connection *evcon;
 	struct bufferevent *bev;
-	struct evbuffer_cb_entry *input_cb;
 	struct event *step;
-	struct event *flooded; /* not of the low priority: what floods could hold that off */
 	bool follow, waiting;
 	const struct api_stream_ops *ops;
 	void *data;
@@ -39,9 +36,7 @@ struct api_stream {
 static void stream_free(struct api_stream *s)
 {
 	TAILQ_REMOVE(s->list, s, entry);
-	evbuffer_remove_cb_entry(bufferevent_get_input(s->bev), s->input_cb);
 	event_free(s->step);
-	event_free(s->flooded);
 	s->ops->free(s->data);
 	free(s);
 }
@@ -62,25 +57,6 @@ static void drained_cb(struct evhttp_connection *evcon, void *data)
 	(void)evcon;
 	if (!s->waiting)
 		step_soon(s, 0);
-}
-
-/* What a client sends while it is answered is left where it is; too much of it ends it. */
-static void input_cb(struct evbuffer *input, const struct evbuffer_cb_info *info, void *data)
-{
-	struct api_stream *s = data;
-
-	(void)info;
-	if (evbuffer_get_length(input) > API_PIPELINED_MAX)
-		event_active(s->flooded, EV_TIMEOUT, 0);
-}
-
-static void flooded_cb(evutil_socket_t fd, short what, void *data)
-{
-	struct api_stream *s = data;
-
-	(void)fd;
-	(void)what;
-	evhttp_connection_free(s->evcon); /* the stream goes with it */
 }
 
 static void stream_end(struct api_stream *s)
@@ -175,20 +151,9 @@ void api_stream_new(struct api_call *c, const char *type, bool follow,
 {
 	struct api_stream *s = calloc(1, sizeof(*s));
 
-	if (s) {
-		s->evcon = evhttp_request_get_connection(c->req);
-		s->bev = evhttp_connection_get_bufferevent(s->evcon);
+	if (s)
 		s->step = evtimer_new(c->server->base, step_cb, s);
-		s->flooded = evtimer_new(c->server->base, flooded_cb, s);
-		s->input_cb = evbuffer_add_cb(bufferevent_get_input(s->bev), input_cb, s);
-	}
-	if (!s || !s->step || !s->flooded || !s->input_cb) {
-		if (s && s->step)
-			event_free(s->step);
-		if (s && s->flooded)
-			event_free(s->flooded);
-		if (s && s->input_cb)
-			evbuffer_remove_cb_entry(bufferevent_get_input(s->bev), s->input_cb);
+	if (!s || !s->step) {
 		free(s);
 		ops->free(data);
 		api_error(c->req, 500, "out of memory");
@@ -198,6 +163,7 @@ void api_stream_new(struct api_call *c, const char *type, bool follow,
 	s->list = api_streams_of(c->api);
 	s->conn = c->conn;
 	s->req = c->req;
+	s->bev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(c->req));
 	s->follow = follow;
 	s->ops = ops;
 	s->data = data;

@@ -200,3 +200,13 @@ int peer_read(int fd, struct peer *ret)
 	*ret = p;
 	return 0;
 }
+
+int peer_check_free(const struct peer *p)
+{
+	bool supervised = p->supervised || peer_is_supervised(p);
+
+	/* Only now it is sure that it was this process that was looked at. */
+	if (!peer_alive(p))
+		return -ESRCH;
+	return supervised ? -EPERM : 0;
+}

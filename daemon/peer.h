@@ -24,6 +24,8 @@ struct peer {
 /* What is read by pid is checked against the pidfd afterwards: a peer that died in between
  * gives -ESRCH. 0 or -errno. */
 int peer_read(int fd, struct peer *ret);
+/* Is the process still there, and under no filter? 0, -ESRCH, -EPERM. */
+int peer_check_free(const struct peer *p);
 void peer_done(struct peer *p);
 
 #endif

@@ -381,28 +381,7 @@ static int start_workers(struct server *s, unsigned n)
 	return 0;
 }
 
-/*
- * Nobody has a descriptor to send to the control socket. One that comes all the same is closed by
- * the kernel in our read(2), and a close may take as long as its sender likes (SO_LINGER). Linux
- * 6.16 can refuse them to the sender, for all connections of a listening socket. Before that only
- * root and the socket's group may connect.
- */
-static void refuse_descriptors(int fd)
-{
-#ifndef SO_PASSRIGHTS
-#define SO_PASSRIGHTS 83
-#endif
-	int off = 0;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off)) == 0)
-		return;
-	if (service_socket_restrict(fd) < 0)
-		log_warning("The control socket cannot be restricted to its group: %s",
-			    strerror(errno));
-}
-
-/* Anyone may connect to either socket, but see above: what a peer may do is decided by its
- * credentials. */
+/* Anyone may connect to either socket: what a peer may do is decided by its credentials. */
 static int start_sockets(struct server *s, char *err, size_t err_size)
 {
 	char path[4096];
@@ -412,7 +391,6 @@ static int start_sockets(struct server *s, char *err, size_t err_size)
 	fd = service_socket("control", path, 0666);
 	if (fd < 0)
 		return failed(err, err_size, fd, "control socket %s", path);
-	refuse_descriptors(fd);
 	r = api_new(s, fd, &s->api);
 	if (r < 0)
 		return failed(err, err_size, r, "control socket %s", path);

@@ -126,16 +126,6 @@ int service_socket(const char *name, const char *path, unsigned mode)
 	return TAKE_FD(fd);
 }
 
-int service_socket_restrict(int fd)
-{
-	struct sockaddr_un addr = {0};
-	socklen_t len = sizeof(addr) - 1; /* the path is ended by NUL */
-
-	if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0 || chmod(addr.sun_path, 0660) < 0)
-		return -errno;
-	return 0;
-}
-
 /* ---- readiness ------------------------------------------------------------ */
 
 void service_ready(const char *status)

@@ -11,9 +11,6 @@ struct server;
  * made at PATH (a stale socket there is replaced, one in use is -EADDRINUSE) with MODE. A
  * descriptor, close-on-exec and non-blocking, or -errno. */
 int service_socket(const char *name, const char *path, unsigned mode);
-/* Takes the others' right to connect to listening socket FD away (mode 0660), whoever made it. 0
- * or -errno, errno is set. */
-int service_socket_restrict(int fd);
 /* Removes the sockets that service_socket() made. */
 void service_sockets_remove(void);
 void service_ready(const char *status);

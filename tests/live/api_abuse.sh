@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # api_abuse.sh - the control API and those who mean it ill: garbage, too much of everything,
-# silence, a thousand connections. None ends, blocks or grows the daemon.
+# silence, a thousand connections, descriptors whose close takes long. None ends, blocks or grows the
+# daemon.
 . "${srcdir:-.}/tests/live/lib.sh"
 need_user_notif
 need_root
-need_command python3
+need_command python3 setpriv
 
 settings <<'EOF'
 limits: {connections: 100, connections_per_uid: 10}
@@ -14,7 +15,7 @@ EOF
 start_daemon
 
 cat >"$T/abuse.py" <<'EOF'
-import os, resource, socket, sys, time
+import os, resource, socket, sys, threading, time
 path, pid = sys.argv[1], sys.argv[2]
 what = sys.argv[3]
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -51,6 +52,9 @@ def descriptors():
 def send(data):
     print(status(data))
 
+# A connection has four: the client's, two of the relay, the client's pidfd.
+most_of_108 = 108 * 4 + 20
+
 def many():
     before = descriptors()
     held = [connect() for _ in range(1000)]
@@ -58,7 +62,7 @@ def many():
     room = status(b"GET /v1/status HTTP/1.1\r\nConnection: close\r\n\r\n")
     for _ in range(500):
         most = descriptors()
-        if most - before <= 140:
+        if most - before <= most_of_108:
             break
         time.sleep(0.02)
     for s in held:
@@ -67,7 +71,8 @@ def many():
         if descriptors() <= before:
             break
         time.sleep(0.02)
-    print("refused:%d" % refused, "while:%s" % room, "bounded:%s" % (most - before <= 140 or most - before),
+    print("refused:%d" % refused, "while:%s" % room,
+          "bounded:%s" % (most - before <= most_of_108 or most - before),
           "left:%d" % max(0, descriptors() - before),
           "then:%s" % status(b"GET /v1/status HTTP/1.1\r\nConnection: close\r\n\r\n"))
 
@@ -76,6 +81,52 @@ def a_user():
     os.setuid(65534)
     held = [connect() for _ in range(30)]
     print(sum(b"503" in answer(s) for s in held[15:]))
+
+# Answers are waited for while the reader sleeps, and also where he has said his last word.
+def sleepy():
+    s = connect()
+    s.sendall(b"GET /v1/detect HTTP/1.1\r\n\r\n" * 300)
+    s.shutdown(socket.SHUT_WR)
+    time.sleep(2)
+    print(status(b"GET /v1/status HTTP/1.1\r\nConnection: close\r\n\r\n"),
+          answer(s).count(b"HTTP/1.1 200 OK"))
+
+def pipelined():
+    s = connect()
+    threading.Thread(target=s.sendall, args=(b"GET /v1/nothing HTTP/1.1\r\n\r\n" * 5000,)).start()
+    got = b""
+    while got.count(b"HTTP/1.1 404") < 5000:
+        part = s.recv(65536)
+        if not part:
+            break
+        got += part
+    print(got.count(b"HTTP/1.1 404"))
+
+def half_closed(request):
+    s = connect()
+    s.sendall(request)
+    s.shutdown(socket.SHUT_WR)
+    start = time.time()
+    got = answer(s)
+    print(got.split(b" ")[1].decode(), got.endswith(b"}\n"), time.time() - start < 5)
+
+def stream(half):
+    s = connect()
+    s.sendall(b"GET /v1/log?follow=1&n=0 HTTP/1.1\r\n\r\n")
+    if half:
+        s.shutdown(socket.SHUT_WR)
+    print(s.recv(12)[-3:].decode(), flush=True)
+    time.sleep(60)
+
+def slowest():
+    worst = 0
+    for _ in range(20):
+        start = time.time()
+        if status(b"GET /v1/status HTTP/1.1\r\nConnection: close\r\n\r\n") != "200":
+            print("refused")
+        worst = max(worst, time.time() - start)
+        time.sleep(0.02)
+    print("at once" if worst < 1 else "%.1f s" % worst)
 
 def silent(first, every):
     s = connect()
@@ -114,6 +165,16 @@ elif what == "exhaust":
     print("idle" if ticks() - before < 50 else "busy: %d ticks" % (ticks() - before))
 elif what == "user":
     a_user()
+elif what == "sleepy":
+    sleepy()
+elif what == "pipelined":
+    pipelined()
+elif what == "half":
+    half_closed(eval("b'" + sys.argv[4] + "'"))
+elif what == "stream":
+    stream(sys.argv[4] == "half")
+elif what == "slowest":
+    slowest()
 else:
     silent(eval("b'" + sys.argv[4] + "'"), int(sys.argv[5]))
 EOF
@@ -121,6 +182,21 @@ abuse()
 {
 	timeout 120 python3 "$T/abuse.py" "$CONTROL_SOCKET" "$daemon_pid" "$@" 2>&1
 }
+
+descriptors()
+{
+	find "/proc/$daemon_pid/fd" -mindepth 1 | wc -l
+}
+connections_are() # COUNT, with our own
+{
+	[ "$(json_get "$(ctl -o json status)" connections)" -eq "$1" ]
+}
+descriptors_are() # COUNT
+{
+	[ "$(descriptors)" -le "$1" ]
+}
+ctl log -n 0 >"$T/out" # SQLite keeps a descriptor for the next
+at_start=$(descriptors)
 
 # Those that take half a minute run beside the rest.
 abuse silent 'GET /v1/sta' 0 >"$T/half" &
@@ -141,7 +217,7 @@ is "a body of less than nothing" "$(abuse send \
 	'POST /v1/reload HTTP/1.1\r\nConnection: close\r\nContent-Length: -5\r\n\r\n')" 400
 is "a chunk too long" "$(abuse send \
 	'POST /v1/reload HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n7fffffff\r\nx')" 413
-# libevent before 2.1.12-stable-8+deb12u1 aborts (CVE-2026-63388).
+# libevent before 2.1.12-stable-8+deb12u1 aborted, had it to do with it (CVE-2026-63388).
 is "a client with a long name" "$(abuse bound "$T")" 200
 many=$(abuse many)
 like "1000 connections: those too many are told" "$many" 'refused:(7[0-9][0-9]|800) '
@@ -153,13 +229,47 @@ chmod 755 "$T/run"
 chmod 644 "$T/abuse.py"
 is "one user's limit" "$(abuse user)" 15
 
+# ---- readers ----
+
+is "a reader that sleeps" "$(abuse sleepy)" "200 300"
+is "more requests than there is room for" "$(abuse pipelined)" 5000
+is "a client that has said its last word" \
+	"$(abuse half 'GET /v1/status HTTP/1.1\r\n\r\n')" "200 True True"
+is "and one that closes" \
+	"$(abuse half 'GET /v1/status HTTP/1.1\r\nConnection: close\r\n\r\n')" "200 True True"
+# ---- descriptors ----
+
+# As somebody else, who is bounded; a copy, since others may not read the build tree.
+cp "$builddir/tests/live/linger" "$T/linger"
+for how in "" oob; do
+	# shellcheck disable=SC2086
+	setpriv --reuid 65534 --clear-groups "$T/linger" "$CONTROL_SOCKET" 50 4 $how >"$T/lingers" &
+	lingers=$!
+	wait_until 10 grep -q sent "$T/lingers"
+	like "descriptors whose close takes long $how" "$(cat "$T/lingers")" "^[1-5][0-9] sent"
+	is "hold up nobody" "$(abuse slowest)" "at once"
+	wait $lingers
+done
+
 wait $half
 is "half a request, then silence" "$(cat "$T/half")" ended
 wait $dribble
 is "a request letter by letter" "$(cat "$T/dribble")" ended
 wait $idle
 is "no request at all" "$(cat "$T/idle")" ended
+
+# Its client dies while there is nothing to send.
+for how in whole half; do
+	python3 "$T/abuse.py" "$CONTROL_SOCKET" "$daemon_pid" stream $how >"$T/stream" 2>&1 &
+	stream=$!
+	wait_until 10 grep -q 200 "$T/stream"
+	sleep 1.5
+	check "a stream ($how) goes on" connections_are 2
+	kill -9 $stream
+	check "and goes with its reader" wait_until 5 connections_are 1
+done
 check "the daemon still answers" ctl status
+check "no descriptor is left" wait_until 10 descriptors_are "$at_start"
 
 # No descriptors left: it neither spins nor ends, and goes on when there are some.
 if command -v prlimit >/dev/null; then

@@ -109,6 +109,27 @@ EOF
 is "nor by a connection from before" "$(python3 "$T/late.py" "$CONTROL_SOCKET" "$SECCOMP_RUN" \
 	--socket "$CLIENT_SOCKET" --profile plain -- python3 "$T/late.py" 9)" 403
 
+# A connection whose opener stays and lends it to a child.
+cat >"$T/lend.py" <<'EOF'
+# SOCKET [COMMAND...]: the codes that we, a child and we again get on one connection
+import os, socket, subprocess, sys
+def reload(s):
+    s.sendall(b"POST /v1/reload HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
+    print(s.recv(65536).split()[1].decode(), end=" ", flush=True)
+if sys.argv[1] == "child":
+    reload(socket.socket(fileno=int(sys.argv[2])))
+else:
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    reload(s)
+    subprocess.run(sys.argv[2:] + [sys.executable, sys.argv[0], "child", str(s.fileno())],
+                   pass_fds=[s.fileno()])
+    reload(s)
+EOF
+is "nor by one that its opener lends it" "$(python3 "$T/lend.py" "$CONTROL_SOCKET" \
+	"$SECCOMP_RUN" --socket "$CLIENT_SOCKET" --profile plain --)" "200 403 403 "
+is "nor may an unsupervised child" "$(python3 "$T/lend.py" "$CONTROL_SOCKET")" "200 403 403 "
+
 # ---- reload that is refused ----
 
 profile plain <<'EOF'

@@ -18,8 +18,9 @@ static int stuffed_connection(int listener, int seconds)
 	struct linger linger = {.l_onoff = 1, .l_linger = seconds};
 	socklen_t len = sizeof(addr);
 	static const char zeros[65536];
-	int s = socket(AF_INET, SOCK_STREAM, 0);
+	int s = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
 
+	(void)setsockopt(s, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	if (getsockname(listener, (struct sockaddr *)&addr, &len) < 0 ||
 	    connect(s, (struct sockaddr *)&addr, len) < 0)
 		return -1;
@@ -56,13 +57,14 @@ int main(int argc, char **argv)
 {
 	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	int flags = argc == 5 ? MSG_OOB : 0, sent = 0;
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
 
+	(void)setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	if (argc < 4 || bind(listener, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
 	    listen(listener, 128) < 0)
 		return 2;
 	for (int i = 0; i < atoi(argv[2]); i++) {
-		int fd = connect_to(argv[1]), tcp = stuffed_connection(listener, atoi(argv[3]));
+		int tcp = stuffed_connection(listener, atoi(argv[3])), fd = connect_to(argv[1]);
 
 		if (fd < 0 || tcp < 0)
 			return 2;
