@@ -459,11 +459,12 @@ static const char *claim_label(const struct claim *claim, const char *key)
 	return NULL;
 }
 
+/* Where the unit and slice cannot be told: whether A would match with the right ones. */
 static bool assign_matches(const struct assignment *a, const struct claim *claim)
 {
-	if (a->unit.n > 0 && !strv_match(&a->unit, claim->unit))
+	if (a->unit.n > 0 && claim->unit && !strv_match(&a->unit, claim->unit))
 		return false;
-	if (a->slice.n > 0 && !strv_match(&a->slice, claim->slice))
+	if (a->slice.n > 0 && claim->slice && !strv_match(&a->slice, claim->slice))
 		return false;
 	for (size_t i = 0; i < a->n_labels; i++) {
 		const char *value = claim_label(claim, a->labels[i].key);
@@ -477,7 +478,7 @@ static bool assign_matches(const struct assignment *a, const struct claim *claim
 /* Whom a reason is about. The user's name would be a look-up, and take its time. */
 static void assign_who(const struct claim *claim, char *buf, size_t size)
 {
-	if (claim->unit[0] != '\0')
+	if (claim->unit && claim->unit[0] != '\0')
 		(void)snprintf(buf, size, "unit %.200s", claim->unit);
 	else
 		(void)snprintf(buf, size, "user %u", claim->uid);
@@ -509,6 +510,12 @@ const char *config_assign(const struct config *c, const struct claim *claim, cha
 		if (assign_matches(&c->assignments[i], claim))
 			a = &c->assignments[i];
 	assign_who(claim, who, sizeof(who));
+	if (a && !(claim->unit && claim->slice) && (a->unit.n > 0 || a->slice.n > 0)) {
+		(void)snprintf(reason, reason_size,
+			       "%s is gone, and line %u of the configuration asks for the unit",
+			       who, a->line);
+		return NULL;
+	}
 	if (a && a->refuse) {
 		(void)snprintf(reason, reason_size, "%s is refused by line %u of the configuration",
 			       who, a->line);

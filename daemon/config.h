@@ -65,7 +65,7 @@ void config_free(struct config *c);
 
 /* Who registers, by the kernel's word, and the labels that it claims. */
 struct claim {
-	const char *unit, *slice; /* "" where there is none */
+	const char *unit, *slice; /* "" where there is none, NULL where it cannot be told */
 	uid_t uid;
 	const char *const *label_keys;
 	const char *const *label_values;

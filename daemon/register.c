@@ -190,11 +190,19 @@ static int conn_identify(struct conn *c, const struct request *q)
 	id->pid = c->peer.pid;
 	id->uid = c->peer.uid;
 	id->gid = c->peer.gid;
-	id->unit = strdup(c->peer.unit);
-	id->slice = strdup(c->peer.slice);
+	id->unit = strdup(c->peer.unit ? c->peer.unit : "");
+	id->slice = strdup(c->peer.slice ? c->peer.slice : "");
 	if (!id->unit || !id->slice)
 		return -ENOMEM;
 	return copy_labels(id, q);
+}
+
+static bool has_unit_rules(const struct profile *p)
+{
+	for (unsigned i = 0; i < p->n_rules; i++)
+		if (p->rules[i].when.unit.n > 0 || p->rules[i].when.slice.n > 0)
+			return true;
+	return false;
 }
 
 /* The profile that this client gets, borrowed; NULL with the reason. */
@@ -220,6 +228,11 @@ static struct profile *conn_profile(struct conn *c, const struct request *q, cha
 	if (!name)
 		return NULL;
 	p = store_get(s->store, name);
+	if (p && !c->peer.unit && has_unit_rules(p)) {
+		(void)snprintf(reason, size,
+			       "the caller is gone, and profile %.128s has rules for units", name);
+		return NULL;
+	}
 	if (p)
 		return p;
 	why = store_error(s->store, name);
@@ -511,12 +524,15 @@ static void accepted(struct registrar *r, int fd)
 	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
 	peer.pid = cred.pid;
 	peer.uid = cred.uid;
+	peer.gid = cred.gid;
 	over = over_limit(r, cred.uid);
 	if (over) {
 		(void)snprintf(reason, sizeof(reason), "%s", over);
 	} else {
 		rc = peer_read(fd, &peer);
-		if (rc == 0)
+		/* A runtime may be gone once it has sent its message, and the daemon only then be
+		 * started. Whose it was stands; of which unit cannot be told any more. */
+		if (rc == 0 || rc == -ESRCH)
 			rc = conn_new(r, fd, &peer);
 		if (rc == 0)
 			return;

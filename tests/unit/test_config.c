@@ -155,6 +155,9 @@ static const struct assign_row assign_rows[] = {
 	{"b.service", "", 77, NULL, "any", "any", NULL},
 	{"b.service", "", 77, NULL, NULL, NULL,
 	 "no profile is assigned to unit b.service, and --profile was not given"},
+	/* Of which unit cannot be told: no entry that asks for it is passed over. */
+	{NULL, NULL, 77, NULL, "any", NULL,
+	 "user 77 is gone, and line 2 of the configuration asks for the unit"},
 };
 
 static void assign_test(void **state)
