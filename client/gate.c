@@ -24,7 +24,7 @@ struct gate {
 	size_t size;
 	_Atomic int *page;    /* its first int: may the waiting thread go on? */
 	_Atomic int *filling; /* a page that says so */
-	_Atomic int came, cancelled;
+	_Atomic int came;
 };
 
 static void *new_page(size_t size)
@@ -66,6 +66,15 @@ struct gate *gate_new(void)
 	return g;
 }
 
+static inline void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
 bool gate_spins(const struct gate *g)
 {
 	return g->fd < 0;
@@ -76,28 +85,24 @@ void gate_pass(struct gate *g)
 	atomic_store(&g->came, 1);
 	/* With a userfaultfd the first look ends when the page is there, and it says yes. */
 	while (!atomic_load(g->page))
-#if defined(__x86_64__) || defined(__i386__)
-		__builtin_ia32_pause();
-#elif defined(__aarch64__)
-		__asm__ volatile("yield");
-#endif
+		relax();
 }
 
-bool gate_await(struct gate *g)
+void gate_stay(void)
+{
+	for (;;)
+		relax();
+}
+
+void gate_await(struct gate *g)
 {
 	struct timespec ts = {.tv_nsec = LOOK_EVERY_NS};
 	struct uffd_msg msg;
 
 	/* Sleeping, not yielding: who wakes up is soon let run in the place of who spins. */
-	while (!atomic_load(&g->came) && !atomic_load(&g->cancelled))
+	while (!atomic_load(&g->came))
 		if (g->fd < 0 || read(g->fd, &msg, sizeof(msg)) < 0)
 			(void)nanosleep(&ts, NULL);
-	return atomic_load(&g->came);
-}
-
-void gate_cancel(struct gate *g)
-{
-	atomic_store(&g->cancelled, 1);
 }
 
 void gate_open(struct gate *g)

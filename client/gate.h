@@ -20,9 +20,10 @@ struct gate *gate_new(void);
 bool gate_spins(const struct gate *g);
 /* The one thread: says that it has come and waits for gate_open(). No system call. */
 void gate_pass(struct gate *g);
-/* The other thread: waits until the first is at the gate, or gate_cancel() was called: false. */
-bool gate_await(struct gate *g);
-void gate_cancel(struct gate *g);
+/* The other thread: waits until the first is at the gate. */
+void gate_await(struct gate *g);
 void gate_open(struct gate *g);
+/* For who may make no system call and waits for the end of the process. */
+_Noreturn void gate_stay(void);
 
 #endif

@@ -8,8 +8,9 @@
  * loaded without TSYNC, does not bind; it shares the descriptors, and exec makes it vanish.
  *
  *      main thread                              helper thread
+ *      asks for the program
+ *      starts the helper  ------------------->  waits at the gate
  *      gets and checks the program
- *      starts the helper  ------------------->  says that it runs, waits at the gate
  *      seccomp(2), stores `listener`
  *      comes to the gate: no system call        sends the listener, awaits the answer
  *                                               refused: exit_group(125)
@@ -68,7 +69,7 @@ struct program {
 
 /* What the two threads share. */
 struct handover {
-	sem_t awake; /* the helper runs */
+	sem_t awake; /* the helper runs; used where the gate spins */
 	struct gate *gate;
 	_Atomic int exec_error;
 	int listener; /* set before the main thread comes to the gate */
@@ -124,19 +125,22 @@ static int await_answer(struct message_reader *r, int sock, json_t **ret, char *
 	return message_answer(*ret, reason, size);
 }
 
-/* Sends REQUEST (consumed) and reads the answer to it. */
-static int ask(struct message_reader *r, int sock, json_t *request, int pass, json_t **ret,
-	       char *reason, size_t size)
+/* Consumes REQUEST. 0 or -errno, all was said. */
+static int request(int sock, json_t *request, int pass)
 {
 	int rc = request ? message_send(sock, request, pass) : -ENOMEM;
 
 	json_decref(request);
-	/* Who hangs up early may have said why. */
-	if (rc < 0 && rc != -EPIPE && rc != -ECONNRESET) {
-		(void)snprintf(reason, size, "cannot send: %s", strerror(-rc));
-		return rc;
-	}
-	return await_answer(r, sock, ret, reason, size);
+	/* Who hangs up early may have said why: the answer is read. */
+	if (rc == 0 || rc == -EPIPE || rc == -ECONNRESET)
+		return 0;
+	say("the supervisor failed: cannot send: %s", strerror(-rc));
+	return rc;
+}
+
+static void say_no_answer(int rc, const char *reason)
+{
+	say("%s: %s", rc == -EACCES ? "the supervisor refuses" : "the supervisor failed", reason);
 }
 
 static int read_program(int fd, struct program *p)
@@ -169,16 +173,13 @@ static int read_program(int fd, struct program *p)
 /* The program of the profile, from the supervisor. 0 or -errno, all was said. */
 static int get_program(struct handover *h, struct program *p)
 {
-	const struct options *o = h->options;
 	_cleanup_close_ int fd = -1;
 	json_t *answer = NULL;
 	const char *name;
 	char reason[1024];
 	int rc;
 
-	rc = ask(&h->reader, h->sock,
-		 message_compile(o->profile, o->label_keys, o->label_values, o->n_labels), -1,
-		 &answer, reason, sizeof(reason));
+	rc = await_answer(&h->reader, h->sock, &answer, reason, sizeof(reason));
 	if (rc == 0) {
 		fd = message_take_fd(&h->reader);
 		rc = fd < 0 ? -EPROTO : read_program(fd, p);
@@ -192,8 +193,7 @@ static int get_program(struct handover *h, struct program *p)
 	}
 	json_decref(answer);
 	if (rc < 0)
-		say("%s: %s", rc == -EACCES ? "the supervisor refuses" : "the supervisor failed",
-		    reason);
+		say_no_answer(rc, reason);
 	return rc;
 }
 
@@ -235,14 +235,14 @@ static void hand_over(struct handover *h, int listener)
 	char reason[1024];
 	int rc;
 
-	rc = ask(&h->reader, h->sock, TAKE_PTR(h->state), listener, &answer, reason,
-		 sizeof(reason));
+	if (request(h->sock, TAKE_PTR(h->state), listener) < 0)
+		end_process(EXIT_LAUNCHER);
+	rc = await_answer(&h->reader, h->sock, &answer, reason, sizeof(reason));
 	json_decref(answer);
 	/* A copy of ours would keep calls waiting where the supervisor is gone. */
 	close_fd(listener);
 	if (rc < 0) {
-		say("%s: %s", rc == -EACCES ? "the supervisor refuses" : "the supervisor failed",
-		    reason);
+		say_no_answer(rc, reason);
 		end_process(EXIT_LAUNCHER);
 	}
 }
@@ -356,11 +356,11 @@ static void *helper_thread(void *data)
 	struct handover *h = data;
 	int rc;
 
-	if (gate_spins(h->gate))
+	if (gate_spins(h->gate)) {
 		be_quick();
-	(void)sem_post(&h->awake);
-	if (!gate_await(h->gate))
-		return NULL;
+		(void)sem_post(&h->awake);
+	}
+	gate_await(h->gate);
 	hand_over(h, h->listener);
 	rc = h->lowered ? priority_restore(&h->priority, h->main_tid) : 0;
 	if (rc < 0) {
@@ -419,23 +419,18 @@ static int start_helper(struct handover *h)
 	err = pthread_create(&thread, &attr, helper_thread, h);
 	signals_restore(&saved);
 	(void)pthread_attr_destroy(&attr);
-	/* A new thread starts on the CPU of its maker, and would wait there for the end of the
-	 * slice that its maker is about to spin away. */
-	while (err == 0 && sem_wait(&h->awake) < 0)
-		;
 	return -err;
 }
 
-/* ---- main thread, filter loaded ------------------------------------------------------- */
-
-static inline void relax(void)
+/* Where the gate spins. A new thread starts on the CPU of its maker, and would wait there for the
+ * end of the slice that its maker is about to spin away. */
+static void await_helper(struct handover *h)
 {
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
+	while (sem_wait(&h->awake) < 0)
+		;
 }
+
+/* ---- main thread, filter loaded ------------------------------------------------------- */
 
 /*
  * Loads the filter and never comes back where that worked. Only syscall() of the library is used,
@@ -470,8 +465,7 @@ static int load_and_exec(struct handover *h)
 	if (denied && (err == ENOENT || err == ENOTDIR))
 		err = EACCES;
 	atomic_store(&h->exec_error, err);
-	for (;;)
-		relax();
+	gate_stay();
 }
 
 static void say_not_loaded(int rc)
@@ -492,7 +486,8 @@ static void say_not_loaded(int rc)
 	}
 }
 
-static int supervise_and_exec(struct handover *h)
+/* The threads of a launch. 0, or an exit status, all was said. */
+static int prepare_helper(struct handover *h)
 {
 	int rc = gate_spins(h->gate) ? priority_lower(&h->priority) : 0;
 
@@ -509,10 +504,7 @@ static int supervise_and_exec(struct handover *h)
 		say("cannot start a thread: %s", strerror(-rc));
 		return EXIT_LAUNCHER;
 	}
-	rc = load_and_exec(h);
-	gate_cancel(h->gate);
-	say_not_loaded(rc);
-	return EXIT_LAUNCHER;
+	return 0;
 }
 
 static json_t *make_state(const char *command)
@@ -522,6 +514,26 @@ static json_t *make_state(const char *command)
 
 	/* A name need not be UTF-8. */
 	return state ? state : message_state("command", getpid(), ".", NULL);
+}
+
+/* All that can be done before the program is there. 0, or an exit status, all was said. */
+static int prepare(struct handover *h)
+{
+	const char *command = h->options->command[0];
+	int rc;
+
+	h->gate = gate_new();
+	h->state = make_state(command);
+	if (!h->gate || !h->state) {
+		say("out of memory");
+		return EXIT_LAUNCHER;
+	}
+	rc = resolve(command, &h->paths);
+	if (rc < 0) {
+		say("%s: %s", command, rc == -ENOENT ? "command not found" : strerror(-rc));
+		return rc == -ENOENT ? EXIT_NOT_FOUND : EXIT_LAUNCHER;
+	}
+	return prepare_helper(h);
 }
 
 int launch(const struct options *o, int sock)
@@ -535,21 +547,20 @@ int launch(const struct options *o, int sock)
 	h.program = &program;
 	h.sock = sock;
 	(void)sem_init(&h.awake, 0, 0);
-	h.gate = gate_new();
-	if (!h.gate) {
-		say("out of memory");
-		return EXIT_LAUNCHER;
-	}
 	message_reader_init(&h.reader);
 	/* Two threads, and one of them allocates: an arena for each costs more than it gives. */
 	(void)mallopt(M_ARENA_MAX, 1);
-	h.state = make_state(o->command[0]);
-	rc = resolve(o->command[0], &h.paths);
-	if (rc < 0) {
-		say("%s: %s", o->command[0], rc == -ENOENT ? "command not found" : strerror(-rc));
-		return rc == -ENOENT ? EXIT_NOT_FOUND : EXIT_LAUNCHER;
-	}
+	/* The supervisor works while we do. */
+	if (request(sock, message_compile(o->profile, o->label_keys, o->label_values, o->n_labels),
+		    -1) < 0)
+		return EXIT_LAUNCHER;
+	rc = prepare(&h);
+	if (rc > 0)
+		return rc;
 	if (get_program(&h, &program) < 0 || set_privileges(o) < 0)
 		return EXIT_LAUNCHER;
-	return supervise_and_exec(&h);
+	if (gate_spins(h.gate))
+		await_helper(&h);
+	say_not_loaded(load_and_exec(&h));
+	return EXIT_LAUNCHER;
 }
