@@ -3,14 +3,15 @@
  * launch.c - from a connected socket to the command: program, filter, listener, exec.
  *
  * Theory of operation. From the moment the filter is loaded until the supervisor listens, a
- * system call of the filtered thread may wait for ever: nobody is there to decide it. So the
- * listener is handed over by a second thread, which was started before and which the filter,
- * loaded without TSYNC, does not bind; it shares the descriptors, and exec makes it vanish.
+ * system call of the filtered thread may wait for ever: nobody is there to decide it. Where the
+ * filter itself lets all through that is still to be done (plain.h), as most do, the thread goes on
+ * as if nothing were. Where it does not, the listener is handed over by a second thread, which was
+ * started before and which the filter, loaded without TSYNC, does not bind; it shares the
+ * descriptors, and exec makes it vanish.
  *
  *      main thread                              helper thread
- *      asks for the program
- *      starts the helper  ------------------->  waits at the gate
  *      gets and checks the program
+ *      starts the helper  ------------------->  waits at the gate
  *      seccomp(2), stores `listener`
  *      comes to the gate: no system call        sends the listener, awaits the answer
  *                                               refused: exit_group(125)
@@ -18,9 +19,10 @@
  *      failed: stores `exec_error`, spins       finds `exec_error`: exit_group(126, 127)
  *      succeeded: the helper is gone
  *
- * The main thread makes no system call but execve(2) after seccomp(2): no allocation, no stdio,
- * no lock, no first use of a function of a shared library. Not even exit_group(2), which the
- * profile may refuse: where something is to be said or the process to be ended, the helper does it.
+ * With a helper the main thread makes no system call but execve(2) after seccomp(2): no allocation,
+ * no stdio, no lock, no first use of a function of a shared library. Not even exit_group(2), which
+ * the profile may refuse: where something is to be said or the process to be ended, the helper does
+ * it.
  */
 #include "client/launch.h"
 
@@ -43,6 +45,7 @@
 #include <time.h>
 
 #include "client/gate.h"
+#include "client/plain.h"
 #include "client/priority.h"
 #include "client/resolve.h"
 #include "proto/base.h"
@@ -67,10 +70,10 @@ struct program {
 	bool killable;
 };
 
-/* What the two threads share. */
+/* A launch, and what its two threads share. */
 struct handover {
-	sem_t awake; /* the helper runs; used where the gate spins */
-	struct gate *gate;
+	sem_t awake;	   /* the helper runs; used where the gate spins */
+	struct gate *gate; /* NULL: no helper is needed */
 	_Atomic int exec_error;
 	int listener; /* set before the main thread comes to the gate */
 	const struct options *options;
@@ -419,15 +422,11 @@ static int start_helper(struct handover *h)
 	err = pthread_create(&thread, &attr, helper_thread, h);
 	signals_restore(&saved);
 	(void)pthread_attr_destroy(&attr);
-	return -err;
-}
-
-/* Where the gate spins. A new thread starts on the CPU of its maker, and would wait there for the
- * end of the slice that its maker is about to spin away. */
-static void await_helper(struct handover *h)
-{
-	while (sem_wait(&h->awake) < 0)
+	/* A new thread starts on the CPU of its maker, and would wait there for the end of the
+	 * slice that its maker is about to spin away. */
+	while (err == 0 && gate_spins(h->gate) && sem_wait(&h->awake) < 0)
 		;
+	return -err;
 }
 
 /* ---- main thread, filter loaded ------------------------------------------------------- */
@@ -450,9 +449,11 @@ static int load_and_exec(struct handover *h)
 	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, prog);
 	if (r < 0)
 		return -errno;
-	/* No system call from here on. */
 	h->listener = (int)r;
-	gate_pass(h->gate);
+	if (h->gate)
+		gate_pass(h->gate); /* no system call from here on */
+	else
+		hand_over(h, h->listener);
 	for (; *paths; paths++) {
 		r = syscall(SYS_execve, *paths, argv, envp);
 		err = r < 0 ? errno : EXEC_PRETENDED;
@@ -464,6 +465,8 @@ static int load_and_exec(struct handover *h)
 	}
 	if (denied && (err == ENOENT || err == ENOTDIR))
 		err = EACCES;
+	if (!h->gate)
+		report_exec(h, err);
 	atomic_store(&h->exec_error, err);
 	gate_stay();
 }
@@ -486,11 +489,17 @@ static void say_not_loaded(int rc)
 	}
 }
 
-/* The threads of a launch. 0, or an exit status, all was said. */
+/* 0, or an exit status, all was said. */
 static int prepare_helper(struct handover *h)
 {
-	int rc = gate_spins(h->gate) ? priority_lower(&h->priority) : 0;
+	int rc;
 
+	h->gate = gate_new();
+	if (!h->gate) {
+		say("out of memory");
+		return EXIT_LAUNCHER;
+	}
+	rc = gate_spins(h->gate) ? priority_lower(&h->priority) : 0;
 	if (rc < 0) {
 		say("a real-time policy on a single CPU would starve the supervisor, and could "
 		    "not be put back after it was put off: CAP_SYS_NICE or RLIMIT_RTPRIO is "
@@ -522,9 +531,8 @@ static int prepare(struct handover *h)
 	const char *command = h->options->command[0];
 	int rc;
 
-	h->gate = gate_new();
 	h->state = make_state(command);
-	if (!h->gate || !h->state) {
+	if (!h->state) {
 		say("out of memory");
 		return EXIT_LAUNCHER;
 	}
@@ -533,7 +541,7 @@ static int prepare(struct handover *h)
 		say("%s: %s", command, rc == -ENOENT ? "command not found" : strerror(-rc));
 		return rc == -ENOENT ? EXIT_NOT_FOUND : EXIT_LAUNCHER;
 	}
-	return prepare_helper(h);
+	return 0;
 }
 
 int launch(const struct options *o, int sock)
@@ -559,8 +567,11 @@ int launch(const struct options *o, int sock)
 		return rc;
 	if (get_program(&h, &program) < 0 || set_privileges(o) < 0)
 		return EXIT_LAUNCHER;
-	if (gate_spins(h.gate))
-		await_helper(&h);
+	if (!plain_program(&program.prog)) {
+		rc = prepare_helper(&h);
+		if (rc > 0)
+			return rc;
+	}
 	say_not_loaded(load_and_exec(&h));
 	return EXIT_LAUNCHER;
 }
