@@ -408,30 +408,34 @@ static int wait_for_events(struct worker *w)
 	return poll(w->polls, w->n + 2, full ? RING_FULL_RETRY_MS : -1);
 }
 
-static bool any_ready(const struct worker *w)
+/* The end of a client is no call. */
+static bool has_call(const struct pollfd *p)
+{
+	return (p->revents & POLLIN) && !(p->revents & (POLLHUP | POLLNVAL));
+}
+
+static bool any_calls(const struct worker *w)
 {
 	for (size_t i = 0; i < w->n; i++)
-		if (w->polls[i].revents)
+		if (has_call(&w->polls[i]))
 			return true;
 	return false;
 }
 
 static void serve_ready(struct worker *w)
 {
-	bool ready = any_ready(w);
+	bool calls = any_calls(w);
 
 	/* What the callers did before they called. */
-	if (ready && (!w->busy || w->polls[w->n].revents))
+	if (calls && (!w->busy || w->polls[w->n].revents))
 		proc_cache_drain(w->procs);
-	w->busy = ready;
+	w->busy = calls;
 	/* Backwards: retire() fills the gap with the last client, which was served already. */
-	for (size_t i = w->n; ready && i-- > 0;) {
-		short got = w->polls[i].revents;
-
+	for (size_t i = w->n; i-- > 0;) {
 		/* POLLERR is said where the kernel was interrupted: not the client's end. */
-		if (got & (POLLHUP | POLLNVAL))
+		if (w->polls[i].revents & (POLLHUP | POLLNVAL))
 			retire(w, i);
-		else if ((got & POLLIN) && ring_has_room(w->o.ring) &&
+		else if (has_call(&w->polls[i]) && ring_has_room(w->o.ring) &&
 			 worker_serve(w, w->clients[i]) == -EPROTO)
 			retire(w, i);
 	}
