@@ -8,7 +8,7 @@
  * what a client may have made slow to close is closed elsewhere (closer.h). An exchange that has
  * begun has MESSAGE_DEADLINE_S. A connection that has said nothing has no deadline, since crun
  * connects when a container is created and speaks when it is started; such connections are
- * bounded by the limits of each uid.
+ * bounded by the limits of each uid, and make room for others where the table is full.
  */
 #include "daemon/register.h"
 
@@ -38,9 +38,18 @@
 
 enum conn_state { CONN_NEW, CONN_COMPILED };
 
+/* Who has connections. */
+struct user {
+	LIST_ENTRY(user) entry;
+	uid_t uid;
+	size_t n_conns;
+	size_t n_silent; /* of these: CONN_NEW */
+};
+
 struct conn {
 	LIST_ENTRY(conn) entry;
 	struct registrar *registrar;
+	struct user *user;
 	int fd;
 	struct event *ev, *deadline;
 	struct peer peer;
@@ -55,7 +64,8 @@ struct registrar {
 	int listen_fd, reserve_fd;
 	struct event *listen_ev, *resume_ev;
 	struct closer *closer;
-	LIST_HEAD(, conn) conns;
+	LIST_HEAD(, conn) conns; /* the newest first */
+	LIST_HEAD(, user) users;
 	size_t n_conns;
 	time_t window;
 	unsigned said, unsaid;
@@ -112,6 +122,44 @@ static void refuse(struct registrar *r, int fd, const struct peer *p, char *reas
 	json_decref(json);
 }
 
+/* ---- users ------------------------------------------------------------------------- */
+
+static struct user *user_find(struct registrar *r, uid_t uid)
+{
+	struct user *u;
+
+	LIST_FOREACH (u, &r->users, entry)
+		if (u->uid == uid)
+			return u;
+	return NULL;
+}
+
+/* Counts one silent connection more. NULL: no memory. */
+static struct user *user_add_conn(struct registrar *r, uid_t uid)
+{
+	struct user *u = user_find(r, uid);
+
+	if (!u) {
+		u = calloc(1, sizeof(*u));
+		if (!u)
+			return NULL;
+		u->uid = uid;
+		LIST_INSERT_HEAD(&r->users, u, entry);
+	}
+	u->n_conns++;
+	u->n_silent++;
+	return u;
+}
+
+static void user_remove_conn(struct user *u, bool silent)
+{
+	u->n_silent -= silent;
+	if (--u->n_conns > 0)
+		return;
+	LIST_REMOVE(u, entry);
+	free(u);
+}
+
 /* ---- connections ----------------------------------------------------------------- */
 
 static void conn_close(struct conn *c)
@@ -124,6 +172,7 @@ static void conn_close(struct conn *c)
 		event_free(c->deadline);
 	LIST_REMOVE(c, entry);
 	r->n_conns--;
+	user_remove_conn(c->user, c->state == CONN_NEW);
 	closer_add_connection(r->closer, c->peer.uid, c->fd, c->reader.fds, c->reader.n_fds);
 	c->reader.n_fds = 0;
 	message_reader_done(&c->reader);
@@ -315,6 +364,7 @@ static bool conn_compile(struct conn *c, const struct request *q)
 		return false;
 	}
 	c->state = CONN_COMPILED;
+	c->user->n_silent--;
 	conn_set_deadline(c, false);
 	return true;
 }
@@ -464,26 +514,47 @@ static void conn_read_cb(evutil_socket_t fd, short what, void *data)
 
 static size_t conns_of_uid(struct registrar *r, uid_t uid)
 {
-	size_t n = closer_count_uid(r->closer, uid);
-	struct conn *c;
+	const struct user *u = user_find(r, uid);
 
-	LIST_FOREACH (c, &r->conns, entry)
-		n += c->peer.uid == uid;
-	return n;
+	return closer_count_uid(r->closer, uid) + (u ? u->n_conns : 0);
 }
 
-/* Over a limit? Then the reason, else NULL. Root is bound by the total alone. */
-static const char *over_limit(struct registrar *r, uid_t uid)
+/* An eighth is root's: system services start however many others hold connections. */
+static bool is_full_for(const struct registrar *r, uid_t uid)
 {
-	const struct config *c = r->server->config;
+	size_t max = r->server->config->max_connections;
 
-	/* An eighth is root's: system services start however many others hold connections. */
-	if (registrar_connections(r) >=
-	    c->max_connections - (uid != 0 ? c->max_connections / 8 : 0))
-		return "the daemon has its greatest number of connections";
-	if (uid != 0 && conns_of_uid(r, uid) >= c->max_connections_per_uid)
+	return registrar_connections(r) >= max - (uid != 0 ? max / 8 : 0);
+}
+
+/* Who has the most silent connections loses the oldest of them. Root's make room for root only. */
+static void evict_silent(struct registrar *r, uid_t uid)
+{
+	struct user *u, *most = NULL;
+	struct conn *c, *oldest = NULL;
+
+	LIST_FOREACH (u, &r->users, entry)
+		if ((u->uid != 0 || uid == 0) && u->n_silent > (most ? most->n_silent : 0))
+			most = u;
+	if (!most)
+		return;
+	LIST_FOREACH (c, &r->conns, entry)
+		if (c->user == most && c->state == CONN_NEW)
+			oldest = c;
+	if (oldest)
+		conn_refuse(oldest, "it said nothing, and the daemon has its greatest number of "
+				    "connections");
+}
+
+/* Why there is no room for one connection more of UID; NULL where there is, or has been made. Root
+ * is bound by the total alone. */
+static const char *no_room(struct registrar *r, uid_t uid)
+{
+	if (uid != 0 && conns_of_uid(r, uid) >= r->server->config->max_connections_per_uid)
 		return "this user has the greatest number of connections";
-	return NULL;
+	if (is_full_for(r, uid))
+		evict_silent(r, uid);
+	return is_full_for(r, uid) ? "the daemon has its greatest number of connections" : NULL;
 }
 
 static int conn_new(struct registrar *r, int fd, struct peer *peer)
@@ -494,7 +565,8 @@ static int conn_new(struct registrar *r, int fd, struct peer *peer)
 		return -ENOMEM;
 	c->ev = event_new(r->server->base, fd, EV_READ | EV_PERSIST, conn_read_cb, c);
 	c->deadline = evtimer_new(r->server->base, conn_deadline_cb, c);
-	if (!c->ev || !c->deadline || event_add(c->ev, NULL) < 0) {
+	if (!c->ev || !c->deadline || event_add(c->ev, NULL) < 0 ||
+	    !(c->user = user_add_conn(r, peer->uid))) {
 		if (c->ev)
 			event_free(c->ev);
 		if (c->deadline)
@@ -525,7 +597,7 @@ static void accepted(struct registrar *r, int fd)
 	peer.pid = cred.pid;
 	peer.uid = cred.uid;
 	peer.gid = cred.gid;
-	over = over_limit(r, cred.uid);
+	over = no_room(r, cred.uid);
 	if (over) {
 		(void)snprintf(reason, sizeof(reason), "%s", over);
 	} else {

@@ -101,4 +101,37 @@ check "the daemon has not grown by what was sent" \
 like "refusals stand in the journal" "$(cat "$T/daemon.log")" 'not a seccomp listener'
 stop_daemon
 is "it ends in order" "$daemon_status" 0
+
+# 14 connections are for others than root: two users have them, and say nothing.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	settings <<EOF
+limits: {connections: 16, connections_per_uid: 7}
+EOF
+	start_daemon
+	cp "$SECCOMP_RUN" "$T/seccomp-run"
+	descriptors_before=$(descriptors)
+	squat() # UID TOTAL: in the background, until so many are connected
+	{
+		setpriv --reuid "$1" --clear-groups \
+			"$T/register_bad" "$CLIENT_SOCKET" squat >"$T/squat.$1" 2>&1 &
+		eval "squat_$1=$!"
+		wait_until 5 connected "$2"
+	}
+	connected() # N; each has a pidfd with it
+	{
+		[ "$(descriptors)" -ge $((descriptors_before + 2 * $1)) ]
+	}
+	squat 65531 7
+	squat 65532 14
+	check "a full table makes room for who speaks" setpriv --reuid 65533 --clear-groups \
+		"$T/seccomp-run" --socket "$CLIENT_SOCKET" --profile plain -- true
+	wait "$squat_65531" "$squat_65532"
+	like "the oldest of who said nothing is sent away" \
+		"$(sort "$T/squat.65531" "$T/squat.65532" | tr '\n' ' ')" \
+		'^refused: it said nothing, and .*connections silence $'
+	stop_daemon
+else
+	skip "a full table makes room for who speaks" "not root"
+	skip "the oldest of who said nothing is sent away" "not root"
+fi
 done_testing

@@ -401,6 +401,20 @@ static const char *crowd(void)
 	return text;
 }
 
+/* Connections that say nothing, until one of them is sent away: is it the oldest? */
+static const char *squat(void)
+{
+	struct pollfd pfds[7];
+	int n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pfds); i++)
+		pfds[i] = (struct pollfd){.fd = dial(), .events = POLLIN};
+	n = poll(pfds, ARRAY_SIZE(pfds), 10000);
+	if (n <= 0)
+		return "silence";
+	return n == 1 && pfds[0].revents ? answer(pfds[0].fd, 1000) : "not the oldest alone";
+}
+
 static const struct {
 	const char *name;
 	const char *(*fn)(void);
@@ -431,6 +445,7 @@ static const struct {
 	{"oci-no-profile", oci_no_profile},
 	{"dying", dying},
 	{"crowd", crowd},
+	{"squat", squat},
 };
 
 int main(int argc, char **argv)
