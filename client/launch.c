@@ -216,7 +216,7 @@ static int set_privileges(const struct options *o)
 	return 0;
 }
 
-/* ---- helper thread ------------------------------------------------------------------ */
+/* ---- filter loaded: what it does not bind, or the helper thread ------------------------ */
 
 static void sleep_us(long us)
 {
@@ -225,7 +225,7 @@ static void sleep_us(long us)
 	(void)nanosleep(&ts, NULL);
 }
 
-/* The main thread spins and cannot come along: nothing that would wait for it is run. */
+/* A main thread that spins cannot come along: nothing that would wait for it is run. */
 static _Noreturn void end_process(int status)
 {
 	(void)fflush(stderr);
@@ -507,6 +507,9 @@ static int prepare_helper(struct handover *h)
 		return EXIT_LAUNCHER;
 	}
 	h->lowered = rc > 0;
+	/* Two threads, and one of them allocates: an arena for each costs more than it gives. */
+	(void)mallopt(M_ARENA_MAX, 1);
+	(void)sem_init(&h->awake, 0, 0);
 	h->main_tid = (pid_t)syscall(SYS_gettid);
 	rc = start_helper(h);
 	if (rc < 0) {
@@ -554,10 +557,7 @@ int launch(const struct options *o, int sock)
 	h.options = o;
 	h.program = &program;
 	h.sock = sock;
-	(void)sem_init(&h.awake, 0, 0);
 	message_reader_init(&h.reader);
-	/* Two threads, and one of them allocates: an arena for each costs more than it gives. */
-	(void)mallopt(M_ARENA_MAX, 1);
 	/* The supervisor works while we do. */
 	if (request(sock, message_compile(o->profile, o->label_keys, o->label_values, o->n_labels),
 		    -1) < 0)

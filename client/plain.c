@@ -24,18 +24,18 @@
 #define NATIVE_ARCH 0 /* no filter knows it: no program is plain */
 #endif
 
-/* All that the library may come to call on the way: to wait, to allocate, to say why, to end. */
+/* All that the library may come to call on the way: to wait, to allocate, to see and
+ * to say why, to end. */
 static const int calls[] = {
-	SYS_brk,	  SYS_clock_gettime,  SYS_clock_nanosleep,
-	SYS_close,	  SYS_exit_group,     SYS_fcntl,
-	SYS_futex,	  SYS_getpid,	      SYS_gettid,
-	SYS_madvise,	  SYS_mmap,	      SYS_mprotect,
-	SYS_mremap,	  SYS_munmap,	      SYS_ppoll,
-	SYS_read,	  SYS_recvmsg,	      SYS_restart_syscall,
-	SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,
-	SYS_sendmsg,	  SYS_write,	      SYS_writev,
-#ifdef SYS_poll
-	SYS_poll,
+	SYS_brk,	  SYS_clock_gettime,  SYS_clock_nanosleep, SYS_close,
+	SYS_exit_group,	  SYS_faccessat,      SYS_fcntl,	   SYS_futex,
+	SYS_getpid,	  SYS_getrandom,      SYS_gettid,	   SYS_madvise,
+	SYS_mmap,	  SYS_mprotect,	      SYS_mremap,	   SYS_munmap,
+	SYS_ppoll,	  SYS_read,	      SYS_recvmsg,	   SYS_restart_syscall,
+	SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,	   SYS_sendmsg,
+	SYS_write,	  SYS_writev,
+#ifdef __x86_64__
+	SYS_access,	  SYS_poll,
 #endif
 };
 
