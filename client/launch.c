@@ -42,13 +42,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include "client/gate.h"
 #include "client/plain.h"
 #include "client/priority.h"
 #include "client/resolve.h"
 #include "proto/base.h"
+#include "proto/clock.h"
 #include "proto/message.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -89,23 +89,15 @@ struct handover {
 
 /* ---- before the filter ------------------------------------------------------------- */
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* One answer within the time. 0; -EACCES: refused; other -errno. REASON says it in any case. */
 static int await_answer(struct message_reader *r, int sock, json_t **ret, char *reason, size_t size)
 {
-	int64_t end = now_ms() + ANSWER_TIMEOUT_MS, left;
+	int64_t end = now_us() / 1000 + ANSWER_TIMEOUT_MS, left;
 	struct pollfd pfd = {.fd = sock, .events = POLLIN};
 	int n, rc = 0;
 
 	do {
-		left = end - now_ms();
+		left = end - now_us() / 1000;
 		n = left > 0 ? poll(&pfd, 1, (int)left) : 0;
 		if (n > 0)
 			rc = message_read(r, sock, ret);

@@ -14,6 +14,7 @@
 #include <event2/buffer.h>
 
 #include "daemon/api_route.h"
+#include "proto/record.h"
 
 const struct api_route api_routes[] = {
 	{EVHTTP_REQ_GET, "/v1/status", RIGHT_VIEWER, false, api_status},
@@ -85,39 +86,11 @@ void api_error(struct evhttp_request *req, int code, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	body = json_object();
-	if (body && json_object_set_new(body, "error", api_string(text)) < 0) {
+	if (body && json_object_set_new(body, "error", record_json_string(text, false)) < 0) {
 		json_decref(body);
 		body = NULL;
 	}
 	api_reply(req, code, body);
-}
-
-json_t *api_string(const char *s)
-{
-	static const char hex[] = "0123456789abcdef";
-	_cleanup_free_ char *escaped = NULL;
-	json_t *json = json_string(s);
-	char *p;
-
-	if (json || !s)
-		return json;
-	p = escaped = malloc(4 * strlen(s) + 1);
-	if (!p)
-		return NULL;
-	for (; *s; s++) {
-		unsigned char ch = (unsigned char)*s;
-
-		if (ch < 0x80) {
-			*p++ = *s;
-			continue;
-		}
-		*p++ = '\\';
-		*p++ = 'x';
-		*p++ = hex[ch >> 4];
-		*p++ = hex[ch & 15];
-	}
-	*p = '\0';
-	return json_string(escaped);
 }
 
 /* ---- routes -------------------------------------------------------------------- */

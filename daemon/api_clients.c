@@ -8,6 +8,7 @@
 #include <event2/buffer.h>
 
 #include "daemon/api_route.h"
+#include "proto/record.h"
 
 #define CLIENTS_A_STEP 64
 
@@ -32,7 +33,8 @@ static json_t *labels_json(const struct identity *id)
 	json_t *labels = json_object();
 
 	for (size_t i = 0; labels && i < id->n_labels; i++)
-		json_object_set_new(labels, id->label_keys[i], api_string(id->label_values[i]));
+		json_object_set_new(labels, id->label_keys[i],
+				    record_json_string(id->label_values[i], false));
 	return labels;
 }
 
@@ -78,13 +80,14 @@ static json_t *client_json(struct server *s, const struct client *c)
 	return json_pack(
 		"{s:s, s:o, s:o, s:o, s:s, s:b, s:I, s:I, s:i, s:o, s:o, s:o, s:s, s:o, s:I, s:o, "
 		"s:I}",
-		"id", name, "unit", api_string(id->unit), "slice", api_string(id->slice), "profile",
-		api_string(p->name), "profile_hash", hash, "current",
-		in_force && in_force->hash == p->hash, "uid", (json_int_t)id->uid, "gid",
-		(json_int_t)id->gid, "pid", (int)id->pid, "command",
-		api_string(c->command ? c->command : ""), "labels", labels_json(id), "since",
-		time_json(c->since_us), "origin", c->origin == ORIGIN_OCI ? "oci" : "launcher",
-		"verdicts", verdicts_json(c), "failures",
+		"id", name, "unit", record_json_string(id->unit, false), "slice",
+		record_json_string(id->slice, false), "profile", record_json_string(p->name, false),
+		"profile_hash", hash, "current", in_force && in_force->hash == p->hash, "uid",
+		(json_int_t)id->uid, "gid", (json_int_t)id->gid, "pid", (int)id->pid, "command",
+		record_json_string(c->command ? c->command : "", false), "labels", labels_json(id),
+		"since", time_json(c->since_us), "origin",
+		c->origin == ORIGIN_OCI ? "oci" : "launcher", "verdicts", verdicts_json(c),
+		"failures",
 		(json_int_t)atomic_load_explicit(&c->counters.failures, memory_order_relaxed),
 		"last", time_json(atomic_load_explicit(&c->counters.last_us, memory_order_relaxed)),
 		"worker", worker_index(s, c));

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/api_route.h"
+#include "proto/record.h"
 
 #define VALUE_TEXT_MAX 128
 
@@ -90,7 +91,7 @@ static void add_list(json_t *object, const char *key, const struct strv *v)
 	json_t *list = v->n ? json_array() : NULL;
 
 	for (size_t i = 0; list && i < v->n; i++)
-		json_array_append_new(list, api_string(v->v[i]));
+		json_array_append_new(list, record_json_string(v->v[i], false));
 	if (list)
 		json_object_set_new(object, key, list);
 }
@@ -125,10 +126,11 @@ static json_t *errno_json(int err)
 static json_t *rule_json(const struct profile *p, unsigned i)
 {
 	const struct rule *r = &p->rules[i];
-	json_t *rule = json_pack("{s:o, s:s, s:o, s:s, s:s, s:b, s:o}", "name", api_string(r->name),
-				 "action", action_names[r->action], "subject", subject_json(p, i),
-				 "log", log_mode_names[r->log], "mode", record_mode_names[r->mode],
-				 "racy", r->racy, "when", when_json(&r->when));
+	json_t *rule =
+		json_pack("{s:o, s:s, s:o, s:s, s:s, s:b, s:o}", "name",
+			  record_json_string(r->name, false), "action", action_names[r->action],
+			  "subject", subject_json(p, i), "log", log_mode_names[r->log], "mode",
+			  record_mode_names[r->mode], "racy", r->racy, "when", when_json(&r->when));
 	_cleanup_free_ char *where = NULL;
 
 	if (!rule)
@@ -142,7 +144,7 @@ static json_t *rule_json(const struct profile *p, unsigned i)
 				    json_pack("{s:f, s:I}", "rate", r->limit.rate, "burst",
 					      (json_int_t)r->limit.burst));
 	if (asprintf(&where, "%s:%u", r->file ? r->file : "", r->line) >= 0)
-		json_object_set_new(rule, "where", api_string(where));
+		json_object_set_new(rule, "where", record_json_string(where, false));
 	else
 		where = NULL;
 	return rule;
@@ -176,13 +178,14 @@ static json_t *profile_json(const struct server *s, const struct profile *p)
 
 	snprintf(hash, sizeof(hash), "%016" PRIx64, p->hash);
 	return json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:s, s:o, s:i, s:I, s:o, s:o}", "name",
-			 api_string(p->name), "description",
-			 api_string(p->description ? p->description : ""), "hash", hash, "mode",
-			 record_mode_names[p->mode], "default", action_names[p->default_action],
-			 "errno", errno_json(p->err), "log", log_mode_names[p->log],
-			 "architectures", archs_json(p), "rule_count", (int)p->n_rules, "clients",
-			 (json_int_t)count_clients(s, p->name), "path", api_string(p->path),
-			 "refused", error ? api_string(error) : json_null());
+			 record_json_string(p->name, false), "description",
+			 record_json_string(p->description ? p->description : "", false), "hash",
+			 hash, "mode", record_mode_names[p->mode], "default",
+			 action_names[p->default_action], "errno", errno_json(p->err), "log",
+			 log_mode_names[p->log], "architectures", archs_json(p), "rule_count",
+			 (int)p->n_rules, "clients", (json_int_t)count_clients(s, p->name), "path",
+			 record_json_string(p->path, false), "refused",
+			 error ? record_json_string(error, false) : json_null());
 }
 
 void api_profiles(struct api_call *c)
@@ -210,7 +213,7 @@ void api_profile(struct api_call *c)
 	json = profile_json(c->server, p);
 	files = json ? json_array() : NULL;
 	for (char **f = p->files; files && f && *f; f++)
-		json_array_append_new(files, api_string(*f));
+		json_array_append_new(files, record_json_string(*f, false));
 	rules = json ? json_array() : NULL;
 	for (unsigned i = 0; rules && i < p->n_rules; i++)
 		json_array_append_new(rules, rule_json(p, i));

@@ -3,6 +3,7 @@
  * api_reload.c - POST /v1/reload: settings and profiles anew.
  */
 #include "daemon/api_route.h"
+#include "proto/record.h"
 
 static json_t *diagnostics_json(const struct diag *d)
 {
@@ -11,10 +12,11 @@ static json_t *diagnostics_json(const struct diag *d)
 	for (size_t i = 0; list && i < d->n; i++) {
 		const struct diag_item *item = &d->items[i];
 
-		json_array_append_new(
-			list, json_pack("{s:o, s:I, s:I, s:o}", "file", api_string(item->file),
-					"line", (json_int_t)item->line, "column",
-					(json_int_t)item->column, "text", api_string(item->text)));
+		json_array_append_new(list, json_pack("{s:o, s:I, s:I, s:o}", "file",
+						      record_json_string(item->file, false), "line",
+						      (json_int_t)item->line, "column",
+						      (json_int_t)item->column, "text",
+						      record_json_string(item->text, false)));
 	}
 	return list;
 }

@@ -44,9 +44,6 @@ struct api_call {
 void api_reply(struct evhttp_request *req, int code, json_t *body);
 void api_error(struct evhttp_request *req, int code, const char *fmt, ...) _printf_(3, 4);
 
-/* A JSON string of any bytes: what is not UTF-8 is written as \xNN. */
-json_t *api_string(const char *s);
-
 /* The handlers, one a route. */
 typedef void (*api_handler)(struct api_call *c);
 void api_status(struct api_call *c);

@@ -3,19 +3,12 @@
  * api_status.c - GET /v1/status and /v1/detect: how the daemon does, and what
  * this kernel lets it enforce.
  */
-#include <time.h>
 
 #include <config.h>
 
 #include "daemon/api_route.h"
-
-static int64_t wall_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
+#include "proto/clock.h"
+#include "proto/record.h"
 
 static json_t *clients_json(const struct server *s)
 {
@@ -43,7 +36,8 @@ static json_t *log_json(const struct server *s)
 			 (json_int_t)st.written, "last_seq", (json_int_t)st.last_seq, "bytes",
 			 (json_int_t)st.db_bytes, "broken", (json_int_t)st.broken, "failures",
 			 (json_int_t)st.failures, "failing", st.failing, "error",
-			 api_string(st.error), "journal_dropped", (json_int_t)st.journal_dropped);
+			 record_json_string(st.error, false), "journal_dropped",
+			 (json_int_t)st.journal_dropped);
 }
 
 static json_t *refused_json(const struct server *s)
@@ -52,10 +46,11 @@ static json_t *refused_json(const struct server *s)
 	const char *name;
 
 	for (size_t i = 0; list && (name = store_refused_at(s->store, i)); i++)
-		json_array_append_new(list,
-				      json_pack("{s:o, s:o, s:b}", "name", api_string(name),
-						"error", api_string(store_error(s->store, name)),
-						"running", store_get(s->store, name) != NULL));
+		json_array_append_new(
+			list,
+			json_pack("{s:o, s:o, s:b}", "name", record_json_string(name, false),
+				  "error", record_json_string(store_error(s->store, name), false),
+				  "running", store_get(s->store, name) != NULL));
 	return list;
 }
 
@@ -75,7 +70,8 @@ static json_t *daemon_json(const struct server *s)
 	record_time_format(s->started_us, started);
 	return json_pack("{s:s, s:i, s:I, s:s, s:o}", "version", PACKAGE_VERSION, "pid",
 			 (int)getpid(), "uptime_s", (json_int_t)(up > 0 ? up : 0), "started",
-			 started, "config", api_string(s->config_path ? s->config_path : ""));
+			 started, "config",
+			 record_json_string(s->config_path ? s->config_path : "", false));
 }
 
 void api_status(struct api_call *c)

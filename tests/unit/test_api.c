@@ -139,25 +139,12 @@ static void test_time(void **state)
 	}
 }
 
-static void test_string(void **state)
-{
-	json_t *json = api_string("a\xff\x80z");
-
-	(void)state;
-	assert_string_equal(json_string_value(json), "a\\xff\\x80z");
-	json_decref(json);
-	json = api_string("caf\xc3\xa9");
-	assert_string_equal(json_string_value(json), "caf\xc3\xa9");
-	json_decref(json);
-	assert_null(api_string(NULL));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_routes), cmocka_unit_test(test_long_segment),
 		cmocka_unit_test(test_rights), cmocka_unit_test(test_client_id),
-		cmocka_unit_test(test_time),   cmocka_unit_test(test_string),
+		cmocka_unit_test(test_time),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -349,20 +349,28 @@ static void test_utf8(void **state _unused_)
 		assert_int_equal(record_utf8(rows[i].s, NULL), rows[i].n);
 }
 
+static void test_json_string(void **state)
+{
+	json_t *json = record_json_string("a\xff\x80\\z", false);
+
+	(void)state;
+	assert_string_equal(json_string_value(json), "a\\xff\\x80\\z");
+	json_decref(json);
+	json = record_json_string("caf\xc3\xa9", true);
+	assert_string_equal(json_string_value(json), "caf\xc3\xa9");
+	json_decref(json);
+	assert_null(record_json_string(NULL, false));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_json_exact),
-		cmocka_unit_test(test_json_folded),
-		cmocka_unit_test(test_json_bad_bytes),
-		cmocka_unit_test(test_json_backslash),
-		cmocka_unit_test(test_json_round_trip),
-		cmocka_unit_test(test_json_refused),
-		cmocka_unit_test(test_arch),
-		cmocka_unit_test(test_time),
-		cmocka_unit_test(test_errno),
-		cmocka_unit_test(test_text),
-		cmocka_unit_test(test_text_escapes),
+		cmocka_unit_test(test_json_string),    cmocka_unit_test(test_json_exact),
+		cmocka_unit_test(test_json_folded),    cmocka_unit_test(test_json_bad_bytes),
+		cmocka_unit_test(test_json_backslash), cmocka_unit_test(test_json_round_trip),
+		cmocka_unit_test(test_json_refused),   cmocka_unit_test(test_arch),
+		cmocka_unit_test(test_time),	       cmocka_unit_test(test_errno),
+		cmocka_unit_test(test_text),	       cmocka_unit_test(test_text_escapes),
 		cmocka_unit_test(test_utf8),
 	};
 
