@@ -186,11 +186,11 @@ static size_t count_uid(const struct conns *cs, uid_t uid)
 static bool has_room(const struct conns *cs, uid_t uid)
 {
 	const struct config *config = cs->server->config;
-	size_t n = cs->count + closer_count(cs->closer);
 
 	if (uid == 0)
-		return n < config->max_connections + CONN_RESERVE;
-	return n < config->max_connections && count_uid(cs, uid) < config->max_connections_per_uid;
+		return cs->count < config->max_connections + CONN_RESERVE;
+	return cs->count < config->max_connections &&
+	       count_uid(cs, uid) < config->max_connections_per_uid;
 }
 
 /* Answers on the bare socket, before anything was read. */
@@ -280,7 +280,7 @@ static void accepted_cb(struct evconnlistener *l, evutil_socket_t fd, struct soc
 		return;
 	closer_add_connection(cs->closer, cred.uid, fd, NULL, 0);
 	/* Those who are refused may leave behind what is slow to close. */
-	if (closer_count(cs->closer) >= cs->server->config->max_connections)
+	if (closer_count(cs->closer) >= CLOSER_FULL)
 		pause_accepting(l, PAUSE_MS);
 }
 

@@ -5,17 +5,17 @@
  * Theory of operation: close(2) of a descriptor of unknown kind can block for as long as its
  * maker wants: FUSE waits for its daemon to flush, a TCP socket with SO_LINGER waits for its
  * peer. The same holds for a Unix socket with descriptors in its queue. So each such set of
- * descriptors is a job, and each job a thread of its own: one that hangs holds up no other. A
- * job that is not done counts against the uid it came from (closer_count_uid()), and whoever
- * has too many gets no further connection: that bounds threads and descriptors. The main thread
- * looks at the flags when it counts; nothing has to wake it up.
+ * descriptors is a job, on the account of the uid that it came from. Each account has a few
+ * threads, made when there is a job and ended when there is none: one that hangs holds up no other
+ * user's. Jobs that are not done count against the uid (closer_count_uid()), and whoever has too
+ * many gets no further connection.
  */
 #include "daemon/closer.h"
 
 #include <linux/sockios.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/queue.h>
@@ -24,116 +24,205 @@
 #include "proto/base.h"
 #include "proto/message.h"
 
-#define CLOSER_STACK (64 * 1024)
+#define CLOSER_STACK   (64 * 1024)
+#define CLOSER_THREADS 16 /* of one uid */
 
 struct job {
-	LIST_ENTRY(job) entry;
-	uid_t uid;
-	bool running;	  /* has a thread */
-	_Atomic int refs; /* of the list and of the thread */
+	STAILQ_ENTRY(job) entry;
 	size_t n;
 	int fds[];
 };
 
-struct closer {
-	LIST_HEAD(, job) jobs;
+/* Of one uid, for as long as it has jobs. */
+struct account {
+	LIST_ENTRY(account) entry;
+	uid_t uid;
+	size_t n; /* jobs that wait or run */
+	unsigned threads;
+	STAILQ_HEAD(, job) waiting;
 };
 
-static void job_unref(struct job *j)
+/* Lives until the last thread has ended. */
+struct closer {
+	pthread_mutex_t lock;
+	size_t n;
+	unsigned refs;
+	LIST_HEAD(, account) accounts;
+};
+
+/* What a thread begins with. */
+struct duty {
+	struct closer *closer;
+	struct account *account;
+};
+
+/* Unlocks. */
+static void closer_unref(struct closer *c)
 {
-	if (atomic_fetch_sub(&j->refs, 1) == 1)
-		free(j);
+	bool last = --c->refs == 0;
+
+	pthread_mutex_unlock(&c->lock);
+	if (!last)
+		return;
+	pthread_mutex_destroy(&c->lock);
+	free(c);
 }
 
-static void *job_thread(void *data)
+static struct account *account_find(struct closer *c, uid_t uid)
 {
-	struct job *j = data;
+	struct account *a;
 
-	for (size_t i = 0; i < j->n; i++)
-		close_fd(j->fds[i]);
-	job_unref(j);
+	LIST_FOREACH (a, &c->accounts, entry) {
+		if (a->uid == uid)
+			return a;
+	}
 	return NULL;
 }
 
-/* No thread to be had: the job waits for the next try. */
-static void job_start(struct job *j)
+static struct account *account_get(struct closer *c, uid_t uid)
 {
+	struct account *a = account_find(c, uid);
+
+	if (a)
+		return a;
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return NULL;
+	a->uid = uid;
+	STAILQ_INIT(&a->waiting);
+	LIST_INSERT_HEAD(&c->accounts, a, entry);
+	return a;
+}
+
+static void close_all(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		close_fd(fds[i]);
+}
+
+/* With the lock held, which is let go meanwhile. */
+static void run_job(struct closer *c, struct account *a, struct job *j)
+{
+	STAILQ_REMOVE_HEAD(&a->waiting, entry);
+	pthread_mutex_unlock(&c->lock);
+	close_all(j->fds, j->n);
+	free(j);
+	pthread_mutex_lock(&c->lock);
+	a->n--;
+	c->n--;
+}
+
+static void *closer_main(void *data)
+{
+	struct duty duty = *(struct duty *)data;
+	struct closer *c = duty.closer;
+	struct account *a = duty.account;
+	struct job *j;
+
+	free(data);
+	pthread_mutex_lock(&c->lock);
+	while ((j = STAILQ_FIRST(&a->waiting)))
+		run_job(c, a, j);
+	if (--a->threads == 0) {
+		LIST_REMOVE(a, entry);
+		free(a);
+	}
+	closer_unref(c);
+	return NULL;
+}
+
+/* No thread to be had: another job of the account may bring one. */
+static void add_thread(struct closer *c, struct account *a)
+{
+	struct duty *duty = malloc(sizeof(*duty));
 	pthread_attr_t attr;
 	sigset_t all, old;
 	pthread_t thread;
 
-	if (pthread_attr_init(&attr) != 0)
+	if (!duty || pthread_attr_init(&attr) != 0) {
+		free(duty);
 		return;
+	}
+	*duty = (struct duty){c, a};
 	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	(void)pthread_attr_setstacksize(&attr, CLOSER_STACK);
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	atomic_fetch_add(&j->refs, 1);
-	if (pthread_create(&thread, &attr, job_thread, j) == 0)
-		j->running = true;
-	else
-		atomic_fetch_sub(&j->refs, 1);
+	if (pthread_create(&thread, &attr, closer_main, duty) == 0) {
+		a->threads++;
+		c->refs++;
+	} else {
+		free(duty);
+	}
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	(void)pthread_attr_destroy(&attr);
-}
-
-static void closer_reap(struct closer *c)
-{
-	struct job *j, *next;
-
-	for (j = LIST_FIRST(&c->jobs); j; j = next) {
-		next = LIST_NEXT(j, entry);
-		if (!j->running) {
-			job_start(j);
-		} else if (atomic_load(&j->refs) == 1) {
-			LIST_REMOVE(j, entry);
-			job_unref(j);
-		}
-	}
 }
 
 struct closer *closer_new(void)
 {
 	struct closer *c = calloc(1, sizeof(*c));
 
-	if (c)
-		LIST_INIT(&c->jobs);
+	if (!c)
+		return NULL;
+	pthread_mutex_init(&c->lock, NULL);
+	c->refs = 1;
+	LIST_INIT(&c->accounts);
 	return c;
+}
+
+/* An account without a thread is nobody's any more. */
+static void free_idle_accounts(struct closer *c)
+{
+	struct account *a, *next;
+	struct job *j;
+
+	for (a = LIST_FIRST(&c->accounts); a; a = next) {
+		next = LIST_NEXT(a, entry);
+		if (a->threads > 0)
+			continue;
+		while ((j = STAILQ_FIRST(&a->waiting))) {
+			STAILQ_REMOVE_HEAD(&a->waiting, entry);
+			free(j);
+		}
+		LIST_REMOVE(a, entry);
+		free(a);
+	}
 }
 
 struct closer *closer_free(struct closer *c)
 {
-	struct job *j;
-
 	if (!c)
 		return NULL;
-	closer_reap(c);
-	while ((j = LIST_FIRST(&c->jobs))) {
-		LIST_REMOVE(j, entry);
-		job_unref(j);
-	}
-	free(c);
+	pthread_mutex_lock(&c->lock);
+	free_idle_accounts(c);
+	closer_unref(c);
 	return NULL;
 }
 
 void closer_add(struct closer *c, uid_t uid, const int *fds, size_t n)
 {
+	struct account *a;
 	struct job *j;
 
 	if (n == 0)
 		return;
 	j = calloc(1, sizeof(*j) + n * sizeof(*fds));
-	if (!j) {
-		for (size_t i = 0; i < n; i++)
-			close_fd(fds[i]);
-		return;
+	pthread_mutex_lock(&c->lock);
+	a = j ? account_get(c, uid) : NULL;
+	if (a) {
+		j->n = n;
+		memcpy(j->fds, fds, n * sizeof(*fds));
+		STAILQ_INSERT_TAIL(&a->waiting, j, entry);
+		a->n++;
+		c->n++;
+		if (a->threads < CLOSER_THREADS)
+			add_thread(c, a);
 	}
-	j->uid = uid;
-	atomic_init(&j->refs, 1);
-	j->n = n;
-	memcpy(j->fds, fds, n * sizeof(*fds));
-	LIST_INSERT_HEAD(&c->jobs, j, entry);
-	job_start(j);
+	pthread_mutex_unlock(&c->lock);
+	if (!a) {
+		free(j);
+		close_all(fds, n);
+	}
 }
 
 void closer_prepare_connection(int fd)
@@ -163,22 +252,22 @@ void closer_add_connection(struct closer *c, uid_t uid, int fd, const int *fds, 
 
 size_t closer_count(struct closer *c)
 {
-	struct job *j;
-	size_t n = 0;
+	size_t n;
 
-	closer_reap(c);
-	LIST_FOREACH (j, &c->jobs, entry)
-		n++;
+	pthread_mutex_lock(&c->lock);
+	n = c->n;
+	pthread_mutex_unlock(&c->lock);
 	return n;
 }
 
 size_t closer_count_uid(struct closer *c, uid_t uid)
 {
-	struct job *j;
-	size_t n = 0;
+	const struct account *a;
+	size_t n;
 
-	closer_reap(c);
-	LIST_FOREACH (j, &c->jobs, entry)
-		n += j->uid == uid;
+	pthread_mutex_lock(&c->lock);
+	a = account_find(c, uid);
+	n = a ? a->n : 0;
+	pthread_mutex_unlock(&c->lock);
 	return n;
 }

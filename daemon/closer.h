@@ -23,6 +23,7 @@ void closer_prepare_connection(int fd);
  * that takes no time, else as a job. */
 void closer_add_connection(struct closer *c, uid_t uid, int fd, const int *fds, size_t n);
 /* Jobs that are not done yet: of everybody, and of one uid. */
+#define CLOSER_FULL 16384 /* of everybody: nothing should be accepted that may make more */
 size_t closer_count(struct closer *c);
 size_t closer_count_uid(struct closer *c, uid_t uid);
 

@@ -524,7 +524,7 @@ static bool is_full_for(const struct registrar *r, uid_t uid)
 {
 	size_t max = r->server->config->max_connections;
 
-	return registrar_connections(r) >= max - (uid != 0 ? max / 8 : 0);
+	return r->n_conns >= max - (uid != 0 ? max / 8 : 0);
 }
 
 /* Who has the most silent connections loses the oldest of them. Root's make room for root only. */
@@ -583,6 +583,14 @@ static int conn_new(struct registrar *r, int fd, struct peer *peer)
 	return 0;
 }
 
+static void pause_accepting(struct registrar *r)
+{
+	const struct timeval tv = {.tv_usec = PAUSE_MS * 1000};
+
+	(void)event_del(r->listen_ev);
+	(void)event_add(r->resume_ev, &tv);
+}
+
 static void accepted(struct registrar *r, int fd)
 {
 	struct ucred cred = {.uid = (uid_t)-1};
@@ -620,7 +628,6 @@ static void accepted(struct registrar *r, int fd)
  * wait in the backlog, for a moment. Without the pause accept would spin. */
 static void out_of_descriptors(struct registrar *r)
 {
-	const struct timeval tv = {.tv_usec = PAUSE_MS * 1000};
 	char reason[] = "the daemon has no descriptor left";
 	struct peer nobody = {.pidfd = -1};
 	int fd;
@@ -634,8 +641,7 @@ static void out_of_descriptors(struct registrar *r)
 		}
 		r->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
-	(void)event_del(r->listen_ev);
-	(void)event_add(r->resume_ev, &tv);
+	pause_accepting(r);
 }
 
 static void accept_cb(evutil_socket_t listen_fd, short what, void *data)
@@ -648,7 +654,10 @@ static void accept_cb(evutil_socket_t listen_fd, short what, void *data)
 		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0) {
 			accepted(r, fd);
-			continue;
+			if (closer_count(r->closer) < CLOSER_FULL)
+				continue;
+			pause_accepting(r);
+			return;
 		}
 		if (errno == EINTR || errno == ECONNABORTED)
 			continue;

@@ -46,6 +46,15 @@ answers_at_once()
 is "descriptors whose close takes long, out of band" \
 	"$(lingers "$CLIENT_SOCKET" 3 8 oob)" "3 sent"
 check "hold up nobody" answers_at_once
+# More than one user's share, refused ones among them: closing them has few threads, and one
+# account. Our end of each must stay, so that they linger.
+lingers "$CLIENT_SOCKET" 150 6 >/dev/null
+lingers "$CONTROL_SOCKET" 150 6 >/dev/null
+threads=$(ls "/proc/$daemon_pid/task" | wc -l)
+diag "$threads threads"
+[ "$threads" -lt 48 ] && ok "many of them do not make as many threads" ||
+	not_ok "many of them do not make as many threads" "$threads"
+check "and hold up nobody either" answers_at_once
 check "the daemon goes on" run --profile victim -- true
 stop_daemon
 is "and ends in order" "$daemon_status" 0
