@@ -49,7 +49,9 @@ TAILQ_HEAD(conn_list, conn);
 struct conns {
 	struct server *server;
 	struct evconnlistener *listener;
-	int gate; /* to evhttp */
+	int listen_fd;
+	struct event *resume; /* accepting, after a pause */
+	int gate;	      /* to evhttp */
 	struct closer *closer;
 	struct conn_list list;
 	unsigned count, accepted;
@@ -237,24 +239,26 @@ static int conn_new(struct conns *cs, int fd, uid_t uid)
 
 static void resume_cb(evutil_socket_t fd, short what, void *data)
 {
+	struct conns *cs = data;
+
 	(void)fd;
 	(void)what;
-	evconnlistener_enable(data);
+	evconnlistener_enable(cs->listener);
 }
 
-static void pause_accepting(struct evconnlistener *l, unsigned ms)
+static void pause_accepting(struct conns *cs, unsigned ms)
 {
 	const struct timeval tv = {.tv_usec = ms * 1000};
 
-	if (event_base_once(evconnlistener_get_base(l), -1, EV_TIMEOUT, resume_cb, l, &tv) == 0)
-		evconnlistener_disable(l);
+	if (event_add(cs->resume, &tv) == 0)
+		evconnlistener_disable(cs->listener);
 }
 
 /* accept(2) failed, most likely for want of descriptors: the listener would spin. */
 static void accept_error_cb(struct evconnlistener *l, void *data)
 {
-	(void)data;
-	pause_accepting(l, PAUSE_MS);
+	(void)l;
+	pause_accepting(data, PAUSE_MS);
 }
 
 static void accepted_cb(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len,
@@ -265,10 +269,11 @@ static void accepted_cb(struct evconnlistener *l, evutil_socket_t fd, struct soc
 	socklen_t cred_len = sizeof(cred);
 	int on = 1;
 
+	(void)l;
 	(void)sa;
 	(void)len;
 	if (++cs->accepted % ACCEPTS_A_PASS == 0)
-		pause_accepting(l, 0);
+		pause_accepting(cs, 0);
 	closer_prepare_connection(fd);
 	(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &cred_len);
@@ -281,22 +286,42 @@ static void accepted_cb(struct evconnlistener *l, evutil_socket_t fd, struct soc
 	closer_add_connection(cs->closer, cred.uid, fd, NULL, 0);
 	/* Those who are refused may leave behind what is slow to close. */
 	if (closer_count(cs->closer) >= CLOSER_FULL)
-		pause_accepting(l, PAUSE_MS);
+		pause_accepting(cs, PAUSE_MS);
 }
 
 /* ---- begin and end --------------------------------------------------------------- */
 
-/* On FD, which is taken over. */
-static struct evconnlistener *listen_on(struct conns *cs, int fd, evconnlistener_cb cb)
+static void enable_cb(evutil_socket_t fd, short what, void *data)
 {
-	struct evconnlistener *l = evconnlistener_new(
-		cs->server->base, cb, cs, LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_CLOSE_ON_FREE, 0, fd);
+	(void)fd;
+	(void)what;
+	evconnlistener_enable(data);
+}
 
-	if (l)
-		evconnlistener_set_error_cb(l, accept_error_cb);
-	else
-		close_fd(fd);
-	return l;
+/* The same of the inner one, whose data is evhttp's. */
+static void inner_error_cb(struct evconnlistener *l, void *data)
+{
+	const struct timeval tv = {.tv_usec = PAUSE_MS * 1000};
+
+	(void)data;
+	if (event_base_once(evconnlistener_get_base(l), -1, EV_TIMEOUT, enable_cb, l, &tv) == 0)
+		evconnlistener_disable(l);
+}
+
+static int listen_outside(struct conns *cs)
+{
+	int on = 1;
+
+	evutil_make_socket_nonblocking(cs->listen_fd);
+	/* Accepted sockets have it from here, before their client can write. */
+	(void)setsockopt(cs->listen_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+	cs->resume = evtimer_new(cs->server->base, resume_cb, cs);
+	cs->listener = evconnlistener_new(cs->server->base, accepted_cb, cs, LEV_OPT_CLOSE_ON_EXEC,
+					  0, cs->listen_fd);
+	if (!cs->resume || !cs->listener)
+		return -ENOMEM;
+	evconnlistener_set_error_cb(cs->listener, accept_error_cb);
+	return 0;
 }
 
 static int listen_inside(struct conns *cs, struct evhttp *http)
@@ -307,9 +332,13 @@ static int listen_inside(struct conns *cs, struct evhttp *http)
 	if (r < 0)
 		return r;
 	/* The callback is evhttp's: evhttp_bind_listener() sets it. */
-	l = listen_on(cs, fd, NULL);
-	if (!l)
+	l = evconnlistener_new(cs->server->base, NULL, NULL,
+			       LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_CLOSE_ON_FREE, 0, fd);
+	if (!l) {
+		close_fd(fd);
 		return -ENOMEM;
+	}
+	evconnlistener_set_error_cb(l, inner_error_cb);
 	if (!evhttp_bind_listener(http, l)) {
 		evconnlistener_free(l);
 		return -ENOMEM;
@@ -320,7 +349,7 @@ static int listen_inside(struct conns *cs, struct evhttp *http)
 int conns_new(struct server *s, struct evhttp *http, int listen_fd, struct conns **ret)
 {
 	struct conns *cs = calloc(1, sizeof(*cs));
-	int on = 1, r = -ENOMEM;
+	int r = -ENOMEM;
 
 	if (!cs) {
 		close_fd(listen_fd);
@@ -328,16 +357,13 @@ int conns_new(struct server *s, struct evhttp *http, int listen_fd, struct conns
 	}
 	*ret = cs;
 	cs->server = s;
+	cs->listen_fd = listen_fd;
 	cs->gate = -1;
 	TAILQ_INIT(&cs->list);
-	evutil_make_socket_nonblocking(listen_fd);
-	/* Accepted sockets have it from here, before their client can write. */
-	(void)setsockopt(listen_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
-	cs->listener = listen_on(cs, listen_fd, accepted_cb);
 	cs->closer = closer_new();
-	if (cs->listener && cs->closer)
-		r = listen_inside(cs, http);
-	return r;
+	if (cs->closer)
+		r = listen_outside(cs);
+	return r < 0 ? r : listen_inside(cs, http);
 }
 
 void conns_free(struct conns *cs)
@@ -348,8 +374,15 @@ void conns_free(struct conns *cs)
 		return;
 	if (cs->listener)
 		evconnlistener_free(cs->listener);
+	if (cs->resume)
+		event_free(cs->resume);
 	while ((c = TAILQ_FIRST(&cs->list)))
 		conn_end(c, NULL, 0);
+	/* What was not accepted goes with it. */
+	if (cs->closer)
+		closer_add(cs->closer, 0, &cs->listen_fd, 1);
+	else
+		close_fd(cs->listen_fd);
 	closer_free(cs->closer);
 	close_fd(cs->gate);
 	free(cs);

@@ -7,8 +7,9 @@
  * peer. The same holds for a Unix socket with descriptors in its queue. So each such set of
  * descriptors is a job, on the account of the uid that it came from. Each account has a few
  * threads, made when there is a job and ended when there is none: one that hangs holds up no other
- * user's. Jobs that are not done count against the uid (closer_count_uid()), and whoever has too
- * many gets no further connection.
+ * user's. A thread interrupts itself every second, which ends many a wait (SO_LINGER's), though not
+ * all (FUSE's). Jobs that are not done count against the uid (closer_count_uid()), and whoever has
+ * too many gets no further connection.
  */
 #include "daemon/closer.h"
 
@@ -20,12 +21,15 @@
 #include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "proto/base.h"
 #include "proto/message.h"
 
 #define CLOSER_STACK   (64 * 1024)
 #define CLOSER_THREADS 16 /* of one uid */
+#define CLOSER_SIGNAL  (SIGRTMIN + 5)
+#define CLOSER_WAIT_S  1 /* for one close */
 
 struct job {
 	STAILQ_ENTRY(job) entry;
@@ -100,6 +104,28 @@ static void close_all(const int *fds, size_t n)
 		close_fd(fds[i]);
 }
 
+static void interrupt_cb(int signo)
+{
+	(void)signo; /* it interrupts, that is all */
+}
+
+/* Of the calling thread, for as long as it lives. Without one it may wait for longer. */
+static bool interrupt_often(timer_t *ret)
+{
+	struct sigevent ev = {
+		.sigev_notify = SIGEV_THREAD_ID,
+		.sigev_signo = CLOSER_SIGNAL,
+		._sigev_un._tid = gettid(),
+	};
+	struct itimerspec t = {
+		.it_interval = {.tv_sec = CLOSER_WAIT_S},
+		.it_value = {.tv_sec = CLOSER_WAIT_S},
+	};
+
+	return timer_create(CLOCK_MONOTONIC, &ev, ret) == 0 &&
+	       timer_settime(*ret, 0, &t, NULL) == 0;
+}
+
 /* With the lock held, which is let go meanwhile. */
 static void run_job(struct closer *c, struct account *a, struct job *j)
 {
@@ -117,6 +143,8 @@ static void *closer_main(void *data)
 	struct duty duty = *(struct duty *)data;
 	struct closer *c = duty.closer;
 	struct account *a = duty.account;
+	timer_t timer;
+	bool timed = interrupt_often(&timer);
 	struct job *j;
 
 	free(data);
@@ -128,6 +156,8 @@ static void *closer_main(void *data)
 		free(a);
 	}
 	closer_unref(c);
+	if (timed)
+		(void)timer_delete(timer);
 	return NULL;
 }
 
@@ -147,6 +177,7 @@ static void add_thread(struct closer *c, struct account *a)
 	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	(void)pthread_attr_setstacksize(&attr, CLOSER_STACK);
 	(void)sigfillset(&all);
+	(void)sigdelset(&all, CLOSER_SIGNAL);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
 	if (pthread_create(&thread, &attr, closer_main, duty) == 0) {
 		a->threads++;
@@ -160,10 +191,13 @@ static void add_thread(struct closer *c, struct account *a)
 
 struct closer *closer_new(void)
 {
+	struct sigaction sa = {.sa_handler = interrupt_cb}; /* no SA_RESTART */
 	struct closer *c = calloc(1, sizeof(*c));
 
-	if (!c)
+	if (!c || sigaction(CLOSER_SIGNAL, &sa, NULL) < 0) {
+		free(c);
 		return NULL;
+	}
 	pthread_mutex_init(&c->lock, NULL);
 	c->refs = 1;
 	LIST_INIT(&c->accounts);

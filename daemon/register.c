@@ -716,10 +716,13 @@ struct registrar *registrar_free(struct registrar *r)
 		event_free(r->listen_ev);
 	if (r->resume_ev)
 		event_free(r->resume_ev);
+	/* What was not accepted goes with it. */
 	if (r->closer)
-		closer_free(r->closer);
+		closer_add(r->closer, 0, &r->listen_fd, 1);
+	else
+		close_fd(r->listen_fd);
+	closer_free(r->closer);
 	close_fd(r->reserve_fd);
-	close_fd(r->listen_fd);
 	free(r);
 	return NULL;
 }

@@ -48,13 +48,15 @@ is "descriptors whose close takes long, out of band" \
 check "hold up nobody" answers_at_once
 # More than one user's share, refused ones among them: closing them has few threads, and one
 # account. Our end of each must stay, so that they linger.
-lingers "$CLIENT_SOCKET" 150 6 >/dev/null
-lingers "$CONTROL_SOCKET" 150 6 >/dev/null
+lingers "$CLIENT_SOCKET" 150 40 >/dev/null
+lingers "$CONTROL_SOCKET" 150 40 >/dev/null
 threads=$(ls "/proc/$daemon_pid/task" | wc -l)
 diag "$threads threads"
 [ "$threads" -lt 48 ] && ok "many of them do not make as many threads" ||
 	not_ok "many of them do not make as many threads" "$threads"
 check "and hold up nobody either" answers_at_once
+few_threads() { [ "$(ls "/proc/$daemon_pid/task" | wc -l)" -lt 16 ]; }
+check "nor do they linger for as long as they are told to" wait_until 15 few_threads
 check "the daemon goes on" run --profile victim -- true
 stop_daemon
 is "and ends in order" "$daemon_status" 0
