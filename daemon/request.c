@@ -55,13 +55,15 @@ static int check_label(const char *key, const char *value, const struct why *why
 /* STRICT: a launcher's labels are ours to define, a container's annotations are not. */
 static int parse_labels(json_t *labels, bool strict, struct request *r, const struct why *why)
 {
-	size_t n = json_object_size(labels);
+	size_t n = json_object_size(labels), bytes = 0;
 	const char *key;
 	json_t *value;
 	int rc = 0;
 
-	if (strict && n > REQUEST_LABELS_MAX)
-		return wrong(why, "more than %d labels", REQUEST_LABELS_MAX);
+	if (n > (strict ? REQUEST_LABELS_MAX : REQUEST_ANNOTATIONS_MAX))
+		return wrong(why, "more than %d %s",
+			     strict ? REQUEST_LABELS_MAX : REQUEST_ANNOTATIONS_MAX,
+			     strict ? "labels" : "annotations");
 	if (n == 0)
 		return 0;
 	r->label_keys = calloc(n, sizeof(*r->label_keys));
@@ -76,6 +78,10 @@ static int parse_labels(json_t *labels, bool strict, struct request *r, const st
 			rc = check_label(key, json_string_value(value), why);
 		if (rc < 0)
 			return rc;
+		bytes += strlen(key) + json_string_length(value);
+		if (!strict && bytes > REQUEST_ANNOTATIONS_BYTES)
+			return wrong(why, "more than %d bytes of annotations",
+				     REQUEST_ANNOTATIONS_BYTES);
 		r->label_keys[r->n_labels] = key;
 		r->label_values[r->n_labels++] = json_string_value(value);
 	}

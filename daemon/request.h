@@ -10,9 +10,12 @@
 
 #include <jansson.h>
 
-#define REQUEST_LABELS_MAX	64
-#define REQUEST_LABEL_KEY_MAX	64
-#define REQUEST_LABEL_VALUE_MAX 256
+#define REQUEST_LABELS_MAX 64
+/* Of a container. They are kept as long as it lives. */
+#define REQUEST_ANNOTATIONS_MAX	  256
+#define REQUEST_ANNOTATIONS_BYTES (16 * 1024)
+#define REQUEST_LABEL_KEY_MAX	  64
+#define REQUEST_LABEL_VALUE_MAX	  256
 
 enum request_kind {
 	REQUEST_COMPILE, /* a launcher wants the program of its profile */

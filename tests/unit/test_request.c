@@ -145,12 +145,42 @@ static void test_many_labels(void **state)
 	json_decref(json);
 }
 
+/* They are kept as long as the container lives. */
+static void test_many_annotations(void **state)
+{
+	json_t *annotations = json_object();
+	json_t *json = json_pack("{s:s,s:[s],s:i,s:{s:o}}", "ociVersion", "1.0.2", "fds",
+				 "seccompFd", "pid", 1, "state", "annotations", annotations);
+	char reason[256], key[16], *value = calloc(1, REQUEST_ANNOTATIONS_BYTES + 1);
+	struct request q;
+
+	(void)state;
+	for (int i = 0; i < REQUEST_ANNOTATIONS_MAX; i++) {
+		(void)snprintf(key, sizeof(key), "k%d", i);
+		json_object_set_new(annotations, key, json_string(""));
+	}
+	assert_int_equal(request_parse(json, &q, reason, sizeof(reason)), 0);
+	request_done(&q);
+	json_object_set_new(annotations, "one more", json_string(""));
+	assert_int_equal(request_parse(json, &q, reason, sizeof(reason)), -EINVAL);
+	assert_non_null(strstr(reason, "more than 256 annotations"));
+	json_object_clear(annotations);
+	memset(value, 'v', REQUEST_ANNOTATIONS_BYTES);
+	json_object_set_new(annotations, "k", json_string(value));
+	assert_int_equal(request_parse(json, &q, reason, sizeof(reason)), -EINVAL);
+	assert_non_null(strstr(reason, "bytes of annotations"));
+	json_object_set_new(annotations, "k", json_string(value + 1));
+	assert_int_equal(request_parse(json, &q, reason, sizeof(reason)), 0);
+	request_done(&q);
+	json_decref(json);
+	free(value);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_compile),
-		cmocka_unit_test(test_state),
+		cmocka_unit_test(test_many_annotations), cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_compile),		 cmocka_unit_test(test_state),
 		cmocka_unit_test(test_many_labels),
 	};
 
