@@ -105,7 +105,7 @@ void gate_await(struct gate *g)
 			(void)nanosleep(&ts, NULL);
 }
 
-void gate_open(struct gate *g)
+int gate_open(struct gate *g)
 {
 	struct uffdio_copy copy = {
 		.dst = (uintptr_t)g->page,
@@ -115,9 +115,13 @@ void gate_open(struct gate *g)
 
 	if (g->fd < 0) {
 		atomic_store(g->page, 1);
-		return;
+		return 0;
 	}
-	/* -EAGAIN: the address space is changing at this moment. */
-	while (ioctl(g->fd, UFFDIO_COPY, &copy) < 0 && errno == EAGAIN)
+	while (ioctl(g->fd, UFFDIO_COPY, &copy) < 0) {
+		/* EAGAIN: the address space is changing at this moment. */
+		if (errno != EAGAIN)
+			return -errno;
 		copy.copy = 0;
+	}
+	return 0;
 }

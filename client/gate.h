@@ -22,7 +22,8 @@ bool gate_spins(const struct gate *g);
 void gate_pass(struct gate *g);
 /* The other thread: waits until the first is at the gate. */
 void gate_await(struct gate *g);
-void gate_open(struct gate *g);
+/* 0 or -errno: the first thread stays where it is then. */
+int gate_open(struct gate *g);
 /* For who may make no system call and waits for the end of the process. */
 _Noreturn void gate_stay(void);
 

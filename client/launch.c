@@ -362,7 +362,11 @@ static void *helper_thread(void *data)
 		say("cannot restore the scheduling policy: %s", strerror(-rc));
 		end_process(EXIT_LAUNCHER);
 	}
-	gate_open(h->gate);
+	rc = gate_open(h->gate);
+	if (rc < 0) {
+		say("cannot let the command go: %s", strerror(-rc));
+		end_process(EXIT_LAUNCHER);
+	}
 	watch_exec(h);
 }
 

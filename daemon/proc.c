@@ -34,6 +34,7 @@
 #define PROC_SLOTS	 4096 /* a power of two */
 #define PROC_RCVBUF	 (1024 * 1024)
 #define PROC_ACK_WAIT_MS 200
+#define DRAIN_MAX	 4096 /* events in one go */
 
 struct proc_entry {
 	pid_t tid; /* 0: empty */
@@ -43,7 +44,8 @@ struct proc_entry {
 };
 
 struct proc_cache {
-	int fd; /* the connector, or -1 */
+	int fd;	     /* the connector, or -1 */
+	bool behind; /* it has more to tell than was read: nothing that is kept is believed */
 	struct proc_entry slots[PROC_SLOTS];
 	/* Execs of thread groups, by tgid. A thread that execs takes its leader's number, and no
 	 * event tells of the end of its own: what was kept under that falls with this count. */
@@ -176,15 +178,22 @@ static int connector_read(struct proc_cache *c, bool *ret_ack)
 
 void proc_cache_drain(struct proc_cache *c)
 {
-	int r;
+	int r = 1;
 
 	if (c->fd < 0)
 		return;
-	do {
+	c->behind = false;
+	for (unsigned i = 0; r == 1 || r == -EINTR || r == -ENOBUFS; i++) {
+		if (i == DRAIN_MAX) {
+			/* Somebody makes events faster than they can be read. */
+			forget_all(c);
+			c->behind = true;
+			return;
+		}
 		r = connector_read(c, NULL);
 		if (r < 0 && r != -EINTR)
 			forget_all(c); /* ENOBUFS: events were lost */
-	} while (r == 1 || r == -EINTR || r == -ENOBUFS);
+	}
 }
 
 static bool connector_wait_ack(struct proc_cache *c)
@@ -350,7 +359,8 @@ const struct proc_facts *proc_read(struct proc_cache *c, pid_t tid, bool fresh, 
 	*ret_read = false;
 	if (tid <= 0)
 		return NULL;
-	if (!fresh && c->fd >= 0 && e->tid == tid && e->execs == *execs_of(c, e->facts.tgid))
+	if (!fresh && c->fd >= 0 && !c->behind && e->tid == tid &&
+	    e->execs == *execs_of(c, e->facts.tgid))
 		return &e->facts;
 	entry_clear(e);
 	*ret_read = true;
