@@ -4,9 +4,7 @@
 
 #include <string.h>
 
-#include "daemon/config.h"
 #include "daemon/dropins.h"
-#include "daemon/store.h"
 
 static void check_ok(const char *path, FILE *out)
 {
@@ -24,13 +22,27 @@ static char *check_name(const char *path)
 	return strndup(base, n);
 }
 
+/* Is it in a directory of drop-ins, NAME.yaml.d? */
+static bool is_dropin(const char *path)
+{
+	_cleanup_free_ char *real = realpath(path, NULL);
+	char *slash = real ? strrchr(real, '/') : NULL;
+	size_t n = slash ? (size_t)(slash - real) : 0;
+
+	return n > strlen(".yaml.d") && strncmp(slash - strlen(".yaml.d"), ".yaml.d", 7) == 0;
+}
+
 static int check_file(const char *path, FILE *out)
 {
 	_cleanup_(diag_done) struct diag d = {0};
 	_cleanup_free_ char *name = check_name(path);
 	struct profile *p = NULL;
+	int r = -ENOMEM;
 
-	if (!name || profile_load(name, path, true, &p, &d) < 0) {
+	if (name)
+		r = is_dropin(path) ? profile_load_dropin(name, path, &p, &d)
+				    : profile_load(name, path, true, &p, &d);
+	if (r < 0) {
 		diag_print(&d, out);
 		return 1;
 	}
@@ -46,10 +58,9 @@ static void check_stored(struct store *s, FILE *out)
 			check_ok(*file, out);
 }
 
-/* A profile that an assignment names and no directory has. */
-static int check_assigned(const struct config *c, const char *path, struct store *s, struct diag *d)
+size_t check_assigned(const struct config *c, const char *path, struct store *s, struct diag *d)
 {
-	int r = 0;
+	size_t n = 0;
 
 	for (size_t i = 0; i < c->n_assignments; i++) {
 		const struct assignment *a = &c->assignments[i];
@@ -57,9 +68,9 @@ static int check_assigned(const struct config *c, const char *path, struct store
 		if (!a->profile || store_get(s, a->profile) || store_error(s, a->profile))
 			continue;
 		diag_add(d, path, a->line, a->column, "there is no profile '%.64s'", a->profile);
-		r = 1;
+		n++;
 	}
-	return r;
+	return n;
 }
 
 static int check_all(const char *config_path, struct store *s, FILE *out)

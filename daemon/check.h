@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "daemon/config.h"
+#include "daemon/store.h"
+
 /*
  * The N_FILES profiles of FILES with their drop-ins, or, where there are none, the configuration
  * and every profile of the N_DIRS directories. Every error goes to OUT as FILE:LINE:COLUMN: TEXT,
@@ -15,5 +18,9 @@
  */
 int check_run(const char *config_path, const char *const *dirs, size_t n_dirs, char **files,
 	      int n_files, FILE *out);
+
+/* Adds to D each profile that an assignment of C, the settings file PATH, names and S has not.
+ * How many. */
+size_t check_assigned(const struct config *c, const char *path, struct store *s, struct diag *d);
 
 #endif

@@ -205,8 +205,7 @@ static void assignment_choose_cb(struct yaml_file *f, const yaml_node_t *key,
 	struct assignment_build *b = data;
 
 	b->choose = key;
-	if (value->type == YAML_SCALAR_NODE &&
-	    (strcmp(yaml_text(value), "true") == 0 || strcmp(yaml_text(value), "false") == 0))
+	if (yaml_is_bool(value))
 		(void)yaml_bool(f, value, &b->a->choose_any);
 	else
 		globs_parse(f, value, GLOBS_PROFILE, b->arena, &b->a->choose);

@@ -245,6 +245,19 @@ static int load(struct server *s)
 	return r;
 }
 
+/* Nobody will answer them. */
+static void say_who_is_left(const struct server *s)
+{
+	size_t n = client_table_count(s->clients);
+
+	if (n > 0)
+		journal_event(
+			EVENT_STOPPED, 4, NULL,
+			"%zu client%s lose%s the supervisor: what they are notified for fails "
+			"with ENOSYS from now on",
+			n, n == 1 ? "" : "s", n == 1 ? "s" : "");
+}
+
 static int run(struct server *s)
 {
 	char err[512] = "";
@@ -258,11 +271,13 @@ static int run(struct server *s)
 	if (r == 0)
 		r = service_watchdog(s);
 	if (r == 0) {
+		server_warn(s);
 		journal_event(EVENT_STARTED, 5, NULL,
 			      "seccompd " PACKAGE_VERSION " started: %u workers, %zu profiles",
 			      s->n_workers, store_count(s->store));
 		service_ready("Supervising");
 		event_base_dispatch(s->base);
+		say_who_is_left(s);
 		journal_event(EVENT_STOPPED, 5, NULL, "seccompd stopped");
 	}
 	for (int i = 0; i < 3; i++)
@@ -318,7 +333,9 @@ static int serve(const struct options *o)
 	int status = 1;
 
 	raise_limits();
-	if (prepare(&s, o) == 0) {
+	if (prepare(&s, o) < 0) {
+		service_hold_off();
+	} else {
 		bool to_journal = s.config->log_journal && getenv("JOURNAL_STREAM");
 
 		if (journal_start(to_journal, o->log_level) == 0)

@@ -153,6 +153,9 @@ int profile_load(const char *name, const char *path, bool dropins, struct profil
 /* The same with the drop-ins at the N paths of DROPINS, in this order; they must be there. */
 int profile_load_with(const char *name, const char *path, const char *const *dropins, size_t n,
 		      struct profile **ret, struct diag *d);
+/* The drop-in at PATH alone, to be checked: what it says of system calls of architectures that its
+ * profile adds is judged by the native one. */
+int profile_load_dropin(const char *name, const char *path, struct profile **ret, struct diag *d);
 /* The same from memory, for tests, fuzzing and `profile check` of standard input. */
 int profile_parse(const char *name, const char *path, const char *text, size_t len,
 		  struct profile **ret, struct diag *d);

@@ -333,6 +333,7 @@ static struct profile *profile_new(const char *name)
 static int parse_build(struct build *b, struct sources *s)
 {
 	unsigned errors = 0;
+	int r;
 
 	if (!parse_files(b, s) || profile_calls_start(b) < 0) {
 		diag_add(b->diag, s->v[0].path, 0, 0, "out of memory");
@@ -345,11 +346,14 @@ static int parse_build(struct build *b, struct sources *s)
 	parse_unique_names(b, &errors);
 	for (size_t i = 0; i < s->n; i++)
 		errors += s->v[i].yaml.errors;
-	if (errors > 0 || b->failed)
+	if (b->failed)
 		return -EINVAL;
+	/* Also where there are errors: what can be told of the rules that are good is told now. */
 	profile_calls_finish(b);
-	if (!arena_failed(b->p->arena) && !arena_failed(b->scratch))
-		return filter_check(b->p, b->diag);
+	if (!arena_failed(b->p->arena) && !arena_failed(b->scratch)) {
+		r = filter_check(b->p, b->diag);
+		return errors > 0 ? -EINVAL : r;
+	}
 	diag_add(b->diag, s->v[0].path, 0, 0, "too large: needs more than %zu MiB of memory",
 		 PROFILE_MEMORY_MAX >> 20);
 	return -ENOMEM;
@@ -441,6 +445,26 @@ int profile_load_with(const char *name, const char *path, const char *const *dro
 		r = parse_sources(name, s, ret, d);
 	for (size_t i = 0; i < s->n; i++)
 		free(s->v[i].text);
+	return r;
+}
+
+int profile_load_dropin(const char *name, const char *path, struct profile **ret, struct diag *d)
+{
+	static const char main_text[] = "default: deny\n";
+	_cleanup_free_ struct sources *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s) {
+		diag_add(d, path, 0, 0, "out of memory");
+		return -ENOMEM;
+	}
+	s->v[s->n++] = (struct source){
+		.path = path, .text = (char *)(uintptr_t)main_text, .len = strlen(main_text)};
+	r = load_one(s, path, d);
+	if (r == 0)
+		r = parse_sources(name, s, ret, d);
+	if (s->n > 1)
+		free(s->v[1].text);
 	return r;
 }
 

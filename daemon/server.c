@@ -4,6 +4,7 @@
  */
 #include "daemon/server.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "daemon/api.h"
+#include "daemon/check.h"
 #include "daemon/journal.h"
 #include "daemon/register.h"
 #include "daemon/service.h"
@@ -19,6 +21,8 @@
 #include "proto/base.h"
 #include "proto/clock.h"
 #include "proto/paths.h"
+
+#define TRIM_EVERY 256 /* ended clients */
 
 /* Threads leave word here and write to an eventfd; the main thread looks. */
 struct server_events {
@@ -91,6 +95,12 @@ static void ended_cb(evutil_socket_t fd, short what, void *data)
 	while ((c = take_ended(s->events))) {
 		client_event(EVENT_CLIENT_ENDED, c, "ended");
 		client_table_remove(s->clients, c);
+		s->ended++;
+	}
+	/* Many that were small leave holes that the library would keep. */
+	if (s->ended >= TRIM_EVERY) {
+		s->ended = 0;
+		(void)malloc_trim(0);
 	}
 }
 
@@ -141,7 +151,10 @@ static void unblock_cb(evutil_socket_t fd, short what, void *data)
 
 int server_may_admit(struct server *s, uid_t uid, char *reason, size_t size)
 {
-	if (client_table_count(s->clients) >= s->config->max_clients) {
+	/* An eighth is root's, as with connections. */
+	size_t max = s->config->max_clients - (uid != 0 ? s->config->max_clients / 8 : 0);
+
+	if (client_table_count(s->clients) >= max) {
 		(void)snprintf(reason, size, "the daemon has its greatest number of clients (%u)",
 			       s->config->max_clients);
 		return -EMFILE;
@@ -245,25 +258,42 @@ int server_load(struct server *s, struct diag *d, int *ret_profiles)
 	return r;
 }
 
+/* An entry each. */
+static void journal_findings(int priority, const struct diag *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		const struct diag_item *item = &d->items[i];
+
+		journal_event(EVENT_PROFILE_REFUSED, priority, NULL, "%s:%u:%u: %s", item->file,
+			      item->line, item->column, item->text);
+	}
+}
+
+void server_warn(struct server *s)
+{
+	_cleanup_(diag_done) struct diag d = {0};
+
+	(void)check_assigned(s->config, s->config_path, s->store, &d);
+	journal_findings(4, &d);
+}
+
 int server_reload(struct server *s, struct diag *d)
 {
 	int config, profiles;
-	char *text;
 
 	service_reloading();
 	config = server_load(s, d, &profiles);
 	s->reloads++;
 	if (config < 0 || profiles < 0) {
 		s->reloads_refused++;
-		text = diag_to_string(d);
+		journal_findings(3, d);
 		journal_event(EVENT_PROFILE_REFUSED, 3, NULL,
-			      "Reload: what was refused stays as it ran, the rest is in force:\n%s",
-			      text ? text : "");
-		free(text);
+			      "Reload: what was refused stays as it ran, the rest is in force");
 	} else {
 		journal_event(EVENT_RELOADED, 5, NULL, "Reloaded: %zu profiles",
 			      store_count(s->store));
 	}
+	server_warn(s);
 	service_ready("Supervising");
 	return config < 0 || profiles < 0 ? -EINVAL : 0;
 }

@@ -37,6 +37,7 @@ struct server {
 	struct server_events *events;
 	int64_t started_us;
 	uint64_t reloads, reloads_refused, clients_total, clients_refused;
+	unsigned ended; /* since memory was given back */
 };
 
 /* Log, workers and sockets, from config, store and paths, which the caller has filled. 0 or
@@ -51,6 +52,9 @@ int server_load(struct server *s, struct diag *d, int *ret_profiles);
 /* Configuration and profiles anew; what is refused stays as it runs, with its reasons in D.
  * Tells systemd (RELOADING=1, READY=1) and the journal. 0 or -EINVAL. */
 int server_reload(struct server *s, struct diag *d);
+/* Says in the journal what is in force and will not work: profiles that are assigned and are not
+ * there. */
+void server_warn(struct server *s);
 
 /* May this uid have one more client? 0, or -EDQUOT, -EMFILE with REASON. */
 int server_may_admit(struct server *s, uid_t uid, char *reason, size_t size);

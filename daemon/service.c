@@ -19,7 +19,8 @@
 #include "proto/base.h"
 #include "proto/clock.h"
 
-#define BACKLOG 512
+#define HOLD_OFF_S 5
+#define BACKLOG	   512
 
 static struct {
 	struct event *timer;
@@ -142,6 +143,14 @@ void service_reloading(void)
 void service_stopping(void)
 {
 	(void)sd_notify(0, "STOPPING=1");
+}
+
+void service_hold_off(void)
+{
+	if (!getenv("NOTIFY_SOCKET"))
+		return;
+	(void)sd_notify(0, "STATUS=Cannot start, and will be tried again");
+	(void)sleep(HOLD_OFF_S);
 }
 
 /* ---- watchdog -------------------------------------------------------------- */

@@ -16,6 +16,9 @@ void service_sockets_remove(void);
 void service_ready(const char *status);
 void service_reloading(void);
 void service_stopping(void);
+/* Before the daemon ends because it cannot start: systemd, which starts it again at once, is kept
+ * from doing so many times a second. Waits some seconds; outside of systemd not at all. */
+void service_hold_off(void);
 /* WATCHDOG=1 four times in WatchdogSec as long as every thread made progress. 0 or -errno. */
 int service_watchdog(struct server *s);
 void service_watchdog_stop(void);

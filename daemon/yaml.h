@@ -75,6 +75,8 @@ const yaml_node_t *yaml_item(struct yaml_file *f, const yaml_node_t *node, size_
 const char *yaml_scalar(struct yaml_file *f, const yaml_node_t *n, const char *what);
 int yaml_enum(struct yaml_file *f, const yaml_node_t *n, const char *what, const char *const *names,
 	      size_t n_names);
+/* Is it one of the words that yaml_bool() takes? */
+bool yaml_is_bool(const yaml_node_t *n);
 bool yaml_bool(struct yaml_file *f, const yaml_node_t *n, bool *ret);
 bool yaml_unsigned(struct yaml_file *f, const yaml_node_t *n, const char *what, uint64_t min,
 		   uint64_t max, uint64_t *ret);

@@ -36,19 +36,31 @@ int yaml_enum(struct yaml_file *f, const yaml_node_t *n, const char *what, const
 	return -1;
 }
 
+static int yaml_bool_word(const char *s)
+{
+	static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (strcmp(s, words[i]) == 0)
+			return i % 2 == 1;
+	}
+	return -1;
+}
+
+bool yaml_is_bool(const yaml_node_t *n)
+{
+	return n->type == YAML_SCALAR_NODE && yaml_bool_word(yaml_text(n)) >= 0;
+}
+
 bool yaml_bool(struct yaml_file *f, const yaml_node_t *n, bool *ret)
 {
-	static const char *const names[] = {"false", "true", "no", "yes", "off", "on"};
 	const char *s = yaml_scalar(f, n, "true or false");
+	int word = s ? yaml_bool_word(s) : -1;
 
-	if (!s)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (strcmp(s, names[i]) == 0) {
-			*ret = i % 2 == 1;
-			return true;
-		}
-	}
+	if (word >= 0)
+		*ret = word;
+	if (!s || word >= 0)
+		return s;
 	yaml_error(f, n, "'%.60s' is neither true nor false", s);
 	return false;
 }

@@ -233,6 +233,47 @@ static void check_files_test(void **state)
 	free(text);
 }
 
+/* A drop-in alone: it needs not be a whole profile. */
+static void check_dropin_test(void **state)
+{
+	char good[256], bad[256], *text = NULL;
+	char *files[] = {good, bad};
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	(void)snprintf(good, sizeof(good), "%s", path_of("web.yaml.d"));
+	assert_int_equal(mkdir(good, 0700), 0);
+	puts_to("web.yaml.d/1.yaml", "rules:\n  - {syscall: getppid, action: deny}\n");
+	puts_to("web.yaml.d/2.yaml", "rules:\n  - {syscall: getpppid, action: deny}\n");
+	(void)snprintf(good, sizeof(good), "%s", path_of("web.yaml.d/1.yaml"));
+	(void)snprintf(bad, sizeof(bad), "%s", path_of("web.yaml.d/2.yaml"));
+	assert_int_equal(check_run("/nonexistent", NULL, 0, files, 2, out), 1);
+	assert_int_equal(fclose(out), 0);
+	assert_non_null(strstr(text, "web.yaml.d/1.yaml: OK\n"));
+	assert_non_null(strstr(text, "web.yaml.d/2.yaml:2:15: unknown system call 'getpppid'"));
+	assert_null(strstr(text, "default"));
+	free(text);
+	(void)unlink(good);
+	(void)unlink(bad);
+	(void)rmdir(path_of("web.yaml.d"));
+}
+
+/* Errors of the text and errors between rules are told in one go. */
+static void check_both_test(void **state)
+{
+	static const char text[] = "default: allow\nbogus: 1\nrules:\n"
+				   "  - {syscall: read, when: {comm: x}, action: deny}\n"
+				   "  - {syscall: read, action: trap}\n";
+	_cleanup_(diag_done) struct diag d = {0};
+	struct profile *p = NULL;
+
+	(void)state;
+	assert_int_equal(profile_parse("t", "t.yaml", text, strlen(text), &p, &d), -EINVAL);
+	assert_int_equal(d.n, 2);
+	assert_int_equal(d.items[0].line + d.items[1].line, 2 + 5);
+}
+
 /* Without files: the configuration and every profile. */
 static void check_all_test(void **state)
 {
@@ -288,10 +329,11 @@ static void diag_clean_test(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(not_a_file_test), cmocka_unit_test(large_test),
-		cmocka_unit_test(binary_test),	   cmocka_unit_test(dropins_test),
-		cmocka_unit_test(many_rules_test), cmocka_unit_test(check_files_test),
-		cmocka_unit_test(check_all_test),  cmocka_unit_test(diag_clean_test),
+		cmocka_unit_test(not_a_file_test),   cmocka_unit_test(large_test),
+		cmocka_unit_test(binary_test),	     cmocka_unit_test(dropins_test),
+		cmocka_unit_test(many_rules_test),   cmocka_unit_test(check_files_test),
+		cmocka_unit_test(check_dropin_test), cmocka_unit_test(check_both_test),
+		cmocka_unit_test(check_all_test),    cmocka_unit_test(diag_clean_test),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
