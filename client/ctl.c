@@ -8,6 +8,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include <config.h>
 #include <curl/curl.h>
@@ -15,6 +16,7 @@
 #include "proto/paths.h"
 
 #define SUGGEST_MAX 3 /* letters to change */
+#define HELP_COLUMN 45
 
 struct verb {
 	const char *name, *arguments, *help;
@@ -30,7 +32,7 @@ static const struct verb verbs[] = {
 	{"log", "[OPTION]...", "decisions that were recorded", 0, 0, true, ctl_log},
 	{"profile", "list | show NAME | check [FILE]...", "profiles", 1, -1, false, ctl_profile},
 	{"reload", "", "read settings and profiles anew", 0, 0, false, ctl_reload},
-	{"detect", "", "what this kernel lets the daemon enforce", 0, 0, false, ctl_detect},
+	{"detect", "", "what this kernel can enforce", 0, 0, false, ctl_detect},
 };
 
 static const char *const output_names[] = {
@@ -82,7 +84,8 @@ static void print_help(FILE *f)
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		int n = fprintf(f, "  %s %s", verbs[i].name, verbs[i].arguments);
 
-		(void)fprintf(f, "%*s%s\n", n < 44 ? 44 - n : 1, "", verbs[i].help);
+		(void)fprintf(f, "%*s%s\n", n < HELP_COLUMN ? HELP_COLUMN - n : 1, "",
+			      verbs[i].help);
 	}
 	(void)fputs(
 		"\nOptions:\n"
@@ -175,11 +178,32 @@ static bool set_log_option(struct ctl_log_options *o, int c)
 		[OPT_LINES - OPT_FIRST_OF_LOG] = offsetof(struct ctl_log_options, lines),
 	};
 
-	if (c == OPT_FOLLOW)
+	const char **text;
+
+	if (c == OPT_FOLLOW) {
 		o->follow = true;
-	else
-		*(const char **)((char *)o + texts[c - OPT_FIRST_OF_LOG]) = optarg;
+		return true;
+	}
+	text = (const char **)((char *)o + texts[c - OPT_FIRST_OF_LOG]);
+	/* Neither "the last one" nor "one of them" is what all would expect. */
+	if (*text) {
+		ctl_fail(CTL_USAGE, "'%s' and '%s': an option of the log is given once", *text,
+			 optarg);
+		return false;
+	}
+	*text = optarg;
 	return true;
+}
+
+static bool set_socket(struct ctl *ctl, const char *path)
+{
+	size_t max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+
+	ctl->socket = path;
+	if (*path && strlen(path) <= max)
+		return true;
+	ctl_fail(CTL_USAGE, "--socket '%s': expected a path of 1 to %zu bytes", path, max);
+	return false;
 }
 
 static int long_form(int c)
@@ -210,8 +234,7 @@ static int take_option(struct ctl *ctl, int c, bool *of_log)
 		(void)puts("seccompctl " PACKAGE_VERSION);
 		return CTL_DONE;
 	case OPT_SOCKET:
-		ctl->socket = optarg;
-		return -1;
+		return set_socket(ctl, optarg) ? -1 : CTL_USAGE;
 	case 'o':
 		return set_output(ctl, optarg) ? -1 : CTL_USAGE;
 	case OPT_NO_PAGER:
@@ -221,8 +244,8 @@ static int take_option(struct ctl *ctl, int c, bool *of_log)
 		(void)fputs("Try 'seccompctl --help'.\n", stderr);
 		return CTL_USAGE;
 	default:
-		*of_log = set_log_option(&ctl->log, c);
-		return -1;
+		*of_log = true;
+		return set_log_option(&ctl->log, c) ? -1 : CTL_USAGE;
 	}
 }
 
@@ -247,7 +270,8 @@ static enum ctl_exit run_verb(struct ctl *ctl, const char *name, bool log_option
 	if (!v)
 		return unknown_verb(name);
 	if (ctl->argc < v->min_args || (v->max_args >= 0 && ctl->argc > v->max_args))
-		return ctl_fail(CTL_USAGE, "usage: seccompctl %s %s", v->name, v->arguments);
+		return ctl_fail(CTL_USAGE, "usage: seccompctl %s%s%s", v->name,
+				*v->arguments ? " " : "", v->arguments);
 	if (log_options && !v->log_options)
 		return ctl_fail(CTL_USAGE, "this option is one of `log`, not of `%s`", v->name);
 	return v->run(ctl);

@@ -48,12 +48,18 @@ enum ctl_exit ctl_detect(struct ctl *ctl);
 enum ctl_exit ctl_fail(enum ctl_exit status, const char *fmt, ...) _printf_(2, 3);
 enum ctl_exit ctl_no_memory(void);
 
-/* Asks the daemon. CTL_DONE with the answer in *ret; otherwise the reason is printed. */
+/* Asks the daemon. CTL_DONE with the answer in *ret; otherwise the reason is printed, and with
+ * -o json what the daemon says as well. */
 enum ctl_exit ctl_call(const struct ctl *ctl, const char *method, const char *path, json_t **ret);
 /* Prints why a connection failed (R: -errno of http_call()). */
 enum ctl_exit ctl_connect_failed(const struct ctl *ctl, int r);
 /* Prints what an answer other than 200 says. */
 enum ctl_exit ctl_http_failed(long status, const char *body);
+
+/* Is TEXT an ID as `seccompctl clients` shows, "c17" or "17"? */
+bool ctl_is_client_id(const char *text);
+/* Digits, and not too many for a number of 64 bits. */
+bool ctl_is_number(const char *text);
 
 /* Is one of N the word TEXT was meant to be? NULL where none is near. */
 const char *ctl_suggest(const char *text, const char *const *list, size_t n);
@@ -67,6 +73,8 @@ void ctl_json_freep(json_t **json);
 const char *ctl_text(json_t *object, const char *key);
 long long ctl_number(json_t *object, const char *key);
 bool ctl_flag(json_t *object, const char *key);
+/* "client" or "clients", for "%lld client%s". */
+const char *ctl_plural(long long n);
 
 /* JSON indented, or on one line; on a terminal without any byte that it could obey. */
 enum ctl_exit ctl_print_json(const struct ctl *ctl, json_t *json, bool indent);

@@ -87,6 +87,17 @@ enum ctl_exit ctl_clients(struct ctl *ctl)
 	return ctl_print_table(ctl, t);
 }
 
+bool ctl_is_number(const char *text)
+{
+	return *text && text[strspn(text, "0123456789")] == '\0' && strlen(text) < 19;
+}
+
+bool ctl_is_client_id(const char *text)
+{
+	text += *text == 'c';
+	return ctl_is_number(text) && strtoull(text, NULL, 10) > 0;
+}
+
 /* ---- one of them ------------------------------------------------------------------ */
 
 static void add_pair(struct table *t, const char *key, const char *value)
@@ -139,6 +150,10 @@ enum ctl_exit ctl_client(struct ctl *ctl)
 	enum ctl_exit r;
 	struct table *t;
 
+	if (!ctl_is_client_id(ctl->argv[0]))
+		return ctl_fail(CTL_USAGE,
+				"client %s: expected an ID as `seccompctl clients` shows",
+				ctl->argv[0]);
 	if (!id || asprintf(&path, "/v1/clients/%s", id) < 0)
 		return ctl_no_memory();
 	r = ctl_call(ctl, "GET", path, &client);

@@ -88,19 +88,13 @@ static void add_unit(struct query_text *q, const char *unit)
 	add_param(q, "unit", unit);
 }
 
-static bool is_number(const char *s)
-{
-	return *s && s[strspn(s, "0123456789")] == '\0' && strlen(s) < 19;
-}
-
 static enum ctl_exit check_options(const struct ctl_log_options *o)
 {
-	const char *id = o->client ? o->client + (*o->client == 'c') : NULL;
 	const char *near;
 
-	if (o->lines && !is_number(o->lines))
+	if (o->lines && !ctl_is_number(o->lines))
 		return ctl_fail(CTL_USAGE, "-n %s: expected a number", o->lines);
-	if (id && (!is_number(id) || strtoull(id, NULL, 10) == 0))
+	if (o->client && !ctl_is_client_id(o->client))
 		return ctl_fail(CTL_USAGE,
 				"--client %s: expected an ID as `seccompctl clients` shows",
 				o->client);

@@ -26,7 +26,11 @@ static _Noreturn void run_pager(const char *command, int in)
 {
 	(void)dup2(in, STDIN_FILENO);
 	(void)signal(SIGPIPE, SIG_DFL);
-	(void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	/* Where there is no such pager, it is read all the same. An interrupt is the pager's own.
+	 */
+	(void)execl("/bin/sh", "sh", "-c",
+		    "trap : INT; sh -c \"$1\"; case $? in 126 | 127) exec cat ;; esac", "sh",
+		    command, (char *)NULL);
 	_exit(127);
 }
 

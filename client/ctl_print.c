@@ -98,18 +98,22 @@ enum ctl_exit ctl_http_failed(long status, const char *body)
 
 enum ctl_exit ctl_call(const struct ctl *ctl, const char *method, const char *path, json_t **ret)
 {
+	_cleanup_json_ json_t *answer = NULL;
 	struct http_reply reply;
 	enum ctl_exit status = CTL_DONE;
 	int r = http_call(ctl->socket, method, path, &reply);
 
 	if (r < 0)
 		return ctl_connect_failed(ctl, r);
+	answer = json_loadb(reply.body, reply.len, JSON_REJECT_DUPLICATES, NULL);
 	if (reply.status != 200) {
 		status = ctl_http_failed(reply.status, reply.body);
+		if (answer && ctl->output == OUTPUT_JSON)
+			(void)ctl_print_json(ctl, answer, true);
+	} else if (answer) {
+		*ret = TAKE_PTR(answer);
 	} else {
-		*ret = json_loadb(reply.body, reply.len, JSON_REJECT_DUPLICATES, NULL);
-		if (!*ret)
-			status = ctl_fail(CTL_REFUSED, "the daemon's answer is not JSON");
+		status = ctl_fail(CTL_REFUSED, "the daemon's answer is not JSON");
 	}
 	http_reply_done(&reply);
 	return status;
@@ -132,6 +136,11 @@ long long ctl_number(json_t *object, const char *key)
 bool ctl_flag(json_t *object, const char *key)
 {
 	return json_is_true(json_object_get(object, key));
+}
+
+const char *ctl_plural(long long n)
+{
+	return n == 1 ? "" : "s";
 }
 
 char *ctl_join(json_t *array, const char *between)

@@ -2,6 +2,7 @@
 /*
  * ctl_profile.c - seccompctl profile list, show NAME, check FILE...
  */
+#include <math.h>
 #include <string.h>
 
 #include "client/ctl.h"
@@ -118,36 +119,61 @@ static char *subject_text(json_t *subject)
 	return NULL;
 }
 
+/* "deny EPERM", "return 0", "kill (permissive)" */
+static char *action_text(json_t *rule)
+{
+	const char *err = ctl_text(rule, "errno");
+	bool permissive = strcmp(ctl_text(rule, "mode"), "permissive") == 0;
+	char value[32] = "", *text;
+
+	if (json_object_get(rule, "value"))
+		(void)snprintf(value, sizeof(value), " %lld", ctl_number(rule, "value"));
+	if (asprintf(&text, "%s%s%s%s%s", ctl_text(rule, "action"), *err ? " " : "", err, value,
+		     permissive ? " (permissive)" : "") < 0)
+		return NULL;
+	return text;
+}
+
+/* Conditions, and a limit in the first unit in which it is whole, as a file says it. */
+static void add_when(struct table *t, json_t *when, json_t *limit)
+{
+	static const struct {
+		const char *name;
+		double seconds;
+	} units[] = {{"s", 1}, {"m", 60}, {"h", 3600}};
+	double rate = json_number_value(json_object_get(limit, "rate"));
+	_cleanup_free_ char *text =
+		json_object_size(when) ? json_dumps(when, JSON_COMPACT) : strdup("");
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_SIZE(units) &&
+	       fabs(rate * units[i].seconds - round(rate * units[i].seconds)) > 1e-6)
+		i++;
+	if (limit)
+		table_addf(t, "%s%s%.10g/%s burst %lld", text ? text : "", text && *text ? " " : "",
+			   rate * units[i].seconds, units[i].name, ctl_number(limit, "burst"));
+	else
+		table_add(t, text ? text : "");
+}
+
 static void add_rule(struct table *t, json_t *rule)
 {
 	_cleanup_free_ char *subject = subject_text(json_object_get(rule, "subject"));
-	json_t *when = json_object_get(rule, "when"), *limit = json_object_get(rule, "limit");
-	_cleanup_free_ char *when_text =
-		json_object_size(when) ? json_dumps(when, JSON_COMPACT) : strdup("");
+	_cleanup_free_ char *action = action_text(rule);
 	bool refuses = strcmp(ctl_text(rule, "action"), "allow") != 0;
 
 	table_styled(t, TABLE_BOLD, ctl_text(rule, "name"));
-	if (*ctl_text(rule, "errno"))
-		table_addf(t, "%s %s", ctl_text(rule, "action"), ctl_text(rule, "errno"));
-	else if (json_object_get(rule, "value"))
-		table_addf(t, "%s %lld", ctl_text(rule, "action"), ctl_number(rule, "value"));
-	else
-		table_styled(t, refuses ? TABLE_BAD : TABLE_PLAIN, ctl_text(rule, "action"));
-	table_add(t, subject ? subject : "");
-	if (limit)
-		table_addf(t, "%s%s%g/s burst %lld", when_text ? when_text : "",
-			   when_text && *when_text ? " " : "",
-			   json_number_value(json_object_get(limit, "rate")),
-			   ctl_number(limit, "burst"));
-	else
-		table_add(t, when_text ? when_text : "");
+	table_styled(t, refuses ? TABLE_BAD : TABLE_PLAIN, action ? action : "");
 	table_add(t, ctl_text(rule, "log"));
 	table_add(t, ctl_text(rule, "where"));
+	add_when(t, json_object_get(rule, "when"), json_object_get(rule, "limit"));
+	/* The last, for it may be long. */
+	table_add(t, subject ? subject : "");
 }
 
 static enum ctl_exit show(struct ctl *ctl, const char *name)
 {
-	static const char *const headers[] = {"RULE", "ACTION", "SUBJECT", "WHEN", "LOG", "WHERE"};
+	static const char *const headers[] = {"RULE", "ACTION", "LOG", "WHERE", "WHEN", "SUBJECT"};
 	_cleanup_free_ char *segment = http_segment(name), *path = NULL;
 	_cleanup_json_ json_t *profile = NULL;
 	enum ctl_exit r;
@@ -155,6 +181,9 @@ static enum ctl_exit show(struct ctl *ctl, const char *name)
 	json_t *rule;
 	size_t i;
 
+	/* What no profile is called would ask for something else. */
+	if (!*name || *name == '.' || strchr(name, '/'))
+		return ctl_fail(CTL_REFUSED, "there is no profile '%s'", name);
 	if (!segment || asprintf(&path, "/v1/profiles/%s", segment) < 0)
 		return ctl_no_memory();
 	r = ctl_call(ctl, "GET", path, &profile);

@@ -18,6 +18,8 @@ static void bytes_text(long long n, char *buf, size_t size)
 
 static void add_daemon(struct table *t, json_t *status)
 {
+	long long reloads = ctl_number(status, "reloads");
+	const char *config = ctl_text(status, "config");
 	char span[64], since[64];
 
 	ctl_time_span(ctl_number(status, "uptime_s"), span, sizeof(span));
@@ -26,8 +28,8 @@ static void add_daemon(struct table *t, json_t *status)
 	table_addf(t, "%s, process %lld, since %s (%s)", ctl_text(status, "version"),
 		   ctl_number(status, "pid"), since, span);
 	table_styled(t, TABLE_BOLD, "settings");
-	table_addf(t, "%s, %lld reloads (%lld refused)", ctl_text(status, "config"),
-		   ctl_number(status, "reloads"), ctl_number(status, "reloads_refused"));
+	table_addf(t, "%s, %lld reload%s (%lld refused)", *config ? config : "none, all defaults",
+		   reloads, ctl_plural(reloads), ctl_number(status, "reloads_refused"));
 }
 
 static void add_clients(struct table *t, json_t *status)
@@ -41,30 +43,33 @@ static void add_clients(struct table *t, json_t *status)
 		   ctl_number(clients, "now"), ctl_number(clients, "max"),
 		   ctl_number(clients, "total"), ctl_number(clients, "refused"));
 	json_array_foreach (workers, i, worker) {
+		long long n = ctl_number(worker, "clients");
+
 		table_styled(t, TABLE_BOLD, i ? "" : "workers");
-		table_addf(t, "%zu: %lld clients", i, ctl_number(worker, "clients"));
+		table_addf(t, "%zu: %lld client%s", i, n, ctl_plural(n));
 	}
 }
 
 static void add_log(struct table *t, json_t *status)
 {
 	json_t *log = json_object_get(status, "log");
+	long long written = ctl_number(log, "written"),
+		  dropped = ctl_number(log, "journal_dropped");
 	_cleanup_free_ char *failing = NULL;
 	char bytes[32];
 
 	bytes_text(ctl_number(log, "bytes"), bytes, sizeof(bytes));
 	table_styled(t, TABLE_BOLD, "log");
-	table_addf(t, "%lld records written since the start, %s", ctl_number(log, "written"),
+	table_addf(t, "%lld record%s written since the start, %s", written, ctl_plural(written),
 		   bytes);
 	if (ctl_flag(log, "failing") &&
 	    asprintf(&failing, "failing: %s", ctl_text(log, "error")) >= 0) {
 		table_add(t, "");
 		table_styled(t, TABLE_BAD, failing);
 	}
-	if (ctl_number(log, "journal_dropped")) {
+	if (dropped) {
 		table_add(t, "");
-		table_addf(t, "%lld entries left out of the journal",
-			   ctl_number(log, "journal_dropped"));
+		table_addf(t, "left out of the journal: %lld", dropped);
 	}
 }
 
@@ -88,6 +93,17 @@ static void add_profiles(struct table *t, json_t *status)
 	}
 }
 
+static void print_short(json_t *status)
+{
+	json_t *log = json_object_get(status, "log");
+	long long clients = ctl_number(json_object_get(status, "clients"), "now");
+	long long records = ctl_number(log, "written");
+
+	(void)printf("%s, %lld client%s, %lld record%s\n",
+		     ctl_flag(log, "failing") ? "log failing" : "running", clients,
+		     ctl_plural(clients), records, ctl_plural(records));
+}
+
 enum ctl_exit ctl_status(struct ctl *ctl)
 {
 	_cleanup_json_ json_t *status = NULL;
@@ -99,12 +115,7 @@ enum ctl_exit ctl_status(struct ctl *ctl)
 	if (ctl->output == OUTPUT_JSON)
 		return ctl_print_json(ctl, status, true);
 	if (ctl->output == OUTPUT_SHORT) {
-		json_t *log = json_object_get(status, "log");
-
-		(void)printf("%s, %lld clients, %lld records\n",
-			     ctl_flag(log, "failing") ? "log failing" : "running",
-			     ctl_number(json_object_get(status, "clients"), "now"),
-			     ctl_number(log, "written"));
+		print_short(status);
 		return CTL_DONE;
 	}
 	t = table_new(NULL, 2);

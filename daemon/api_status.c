@@ -62,6 +62,14 @@ static json_t *features_json(const struct notif_features *f)
 			 "peer_pidfd", f->peer_pidfd, "pidfd_info", f->pidfd_info);
 }
 
+/* The file need not be there. */
+static json_t *config_json(const struct server *s)
+{
+	if (!s->config_path || (access(s->config_path, F_OK) < 0 && errno == ENOENT))
+		return json_null();
+	return record_json_string(s->config_path, false);
+}
+
 static json_t *daemon_json(const struct server *s)
 {
 	int64_t up = (wall_us() - s->started_us) / 1000000;
@@ -70,8 +78,7 @@ static json_t *daemon_json(const struct server *s)
 	record_time_format(s->started_us, started);
 	return json_pack("{s:s, s:i, s:I, s:s, s:o}", "version", PACKAGE_VERSION, "pid",
 			 (int)getpid(), "uptime_s", (json_int_t)(up > 0 ? up : 0), "started",
-			 started, "config",
-			 record_json_string(s->config_path ? s->config_path : "", false));
+			 started, "config", config_json(s));
 }
 
 void api_status(struct api_call *c)
