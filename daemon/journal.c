@@ -97,11 +97,11 @@ static void draft_bytes(struct draft *m, const char *prefix, const char *value, 
 	m->ends[m->n_fields++] = (uint32_t)m->len;
 }
 
-/* PREFIX is "NAME=". An empty value says nothing: no field. */
+/* PREFIX is "NAME=". An empty value has its field too: without it the catalog's text would show
+ * the field's name. */
 static void draft_string(struct draft *m, const char *prefix, const char *value)
 {
-	if (*value)
-		draft_bytes(m, prefix, value, strlen(value));
+	draft_bytes(m, prefix, value, strlen(value));
 }
 
 static void draft_number(struct draft *m, const char *prefix, int64_t value)

@@ -14,20 +14,20 @@
 int yaml_enum(struct yaml_file *f, const yaml_node_t *n, const char *what, const char *const *names,
 	      size_t n_names)
 {
-	const char *s = yaml_scalar(f, n, what);
-	const char *near;
-	char list[256] = "";
+	char list[256] = "", expected[320];
+	const char *s, *near;
 	size_t used = 0;
 
+	for (size_t i = 0; i < n_names && used < sizeof(list); i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "",
+					 names[i]);
+	(void)snprintf(expected, sizeof(expected), "%s (%s)", what, list);
+	s = yaml_scalar(f, n, expected);
 	if (!s)
 		return -1;
-	for (size_t i = 0; i < n_names; i++) {
+	for (size_t i = 0; i < n_names; i++)
 		if (strcmp(s, names[i]) == 0)
 			return (int)i;
-		if (used < sizeof(list))
-			used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s",
-						 i ? ", " : "", names[i]);
-	}
 	near = suggest_among(s, names, n_names);
 	if (near)
 		yaml_error(f, n, "'%.60s' is not %s; did you mean '%s'?", s, what, near);

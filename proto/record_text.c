@@ -17,11 +17,13 @@
 #define COLOUR_GREEN  "\033[32m"
 #define COLOUR_OFF    "\033[0m"
 
-/* C0 and C1 controls, and the marks that turn the direction of what follows. */
+/* C0 and C1 controls, the marks that turn the direction of what follows, and what has no width:
+ * two names that look alike are alike. */
 static bool unsafe_char(uint32_t cp)
 {
-	return cp < 0x20 || (cp >= 0x7f && cp <= 0x9f) || cp == 0x61c || cp == 0x200e ||
-	       cp == 0x200f || (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x206f);
+	return cp < 0x20 || (cp >= 0x7f && cp <= 0x9f) || cp == 0x61c ||
+	       (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) || cp == 0x2060 ||
+	       (cp >= 0x2066 && cp <= 0x206f) || cp == 0xfeff;
 }
 
 /* EXACT: a backslash too, so that no text passes for an escaped one. */

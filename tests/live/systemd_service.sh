@@ -109,6 +109,13 @@ check "which is active" wait_until 20 property_is seccompd.service ActiveState a
 six_records() { [ "$(ctl -o json log --rule no-parent | grep -c '"rule"')" = 6 ]; }
 check "each verdict is on record once, across watchdog and SIGKILL" wait_until 5 six_records
 
+# What the catalog shows is there, also where it is empty.
+unit_said()
+{
+	bed journalctl --no-pager -o json SECCOMPD_RULE=no-parent | grep -q '"SECCOMPD_UNIT":'
+}
+check "a denial in no unit has the field in the journal" wait_until 5 unit_said
+
 bed systemctl stop seccompd.service 2>/dev/null
 is "stopped in order" "$(property seccompd.service Result)" success
 is "the sockets stay" "$(bed ls /run/seccompd | grep -c '\.sock$')" 2

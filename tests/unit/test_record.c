@@ -306,13 +306,13 @@ static void test_text_escapes(void **state _unused_)
 
 	d.comm = "\n\033[2J\xff";
 	d.detail = "{\"path\":\"\xc2\x9b\xe2\x80\xae\xc3\xa9\xd8\x9c\"}";
-	d.rule = "a\tb";
+	d.rule = "a\tb\xe2\x80\x8b\xe2\x81\xa0\xef\xbb\xbf";
 	n = decision_format(buf, sizeof(buf), &d, DECISION_TEXT, false);
 	for (size_t i = 0; i < n; i++)
 		assert_true((unsigned char)buf[i] >= 0x20 && buf[i] != 0x7f);
 	assert_non_null(strstr(buf, "\\x0a\\x1b[2J\\xff[123]"));
 	assert_non_null(strstr(buf, "\\xc2\\x9b\\xe2\\x80\\xae\xc3\xa9\\xd8\\x9c"));
-	assert_non_null(strstr(buf, "(rule a\\x09b)"));
+	assert_non_null(strstr(buf, "(rule a\\x09b\\xe2\\x80\\x8b\\xe2\\x81\\xa0\\xef\\xbb\\xbf)"));
 
 	for (size_t size = 1; size <= sizeof(small); size++) {
 		memset(small, 'X', sizeof(small));
