@@ -278,6 +278,8 @@ static _Noreturn void die_as_killed(void)
 /* Could execve(2) have failed like this with no filter? The helper may look, it has none. */
 static bool is_profiles_doing(const struct handover *h, int err)
 {
+	struct stat st;
+
 	switch (err) {
 	case ENOENT:
 	case ENOTDIR:
@@ -292,7 +294,7 @@ static bool is_profiles_doing(const struct handover *h, int err)
 		return false;
 	case EACCES:
 		for (char **p = h->paths; *p; p++)
-			if (access(*p, X_OK) == 0)
+			if (stat(*p, &st) == 0 && S_ISREG(st.st_mode) && access(*p, X_OK) == 0)
 				return true;
 		return false;
 	default:

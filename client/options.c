@@ -148,6 +148,14 @@ static int check_options(const struct options *o)
 		usage(stderr);
 		return EXIT_LAUNCHER;
 	}
+	if (o->profile && !o->profile[0]) {
+		say("--profile '': a name expected");
+		return EXIT_LAUNCHER;
+	}
+	if (o->private_supervisor && o->socket) {
+		say("--private and --socket exclude each other: there is no daemon to connect to");
+		return EXIT_LAUNCHER;
+	}
 	if (o->private_supervisor && !o->profile) {
 		say("--private needs --profile: there is no daemon that could assign one");
 		return EXIT_LAUNCHER;
@@ -167,7 +175,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 {
 	int option, status;
 
-	*ret = (struct options){.socket = CLIENT_SOCKET};
+	*ret = (struct options){0};
 	/* "+": the command's options are its own. */
 	while ((option = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
 		status = take_option(ret, option, optarg);
@@ -175,5 +183,8 @@ int options_parse(int argc, char **argv, struct options *ret)
 			return status;
 	}
 	ret->command = argv + optind;
-	return check_options(ret);
+	status = check_options(ret);
+	if (!ret->socket)
+		ret->socket = CLIENT_SOCKET;
+	return status;
 }

@@ -50,6 +50,9 @@ check_status "a path is a profile" 1 "$SECCOMP_RUN" --private --profile "$T/prof
 	mkdir "$T/new"
 check_status "no such profile" 125 private --profile no-such -- true
 check_status "no profile" 125 private -- true
+check_status "an empty profile" 125 private --profile '' -- true
+check_status "a socket of a daemon" 125 private --socket "$T/none" --profile quiet -- true
+like "excludes --private" "$(cat "$T/check.out")" 'exclude each other'
 check_status "a broken profile" 125 private --profile broken -- true
 like "with the position" "$(cat "$T/check.out")" "broken.yaml:2:1: "
 

@@ -74,6 +74,7 @@ like "and says so" "$(cat "$T/check.out")" 'no-such-command: command not found'
 check_status "not found by path" 127 run --profile plain -- "$T/no-such"
 check_status "an empty name" 127 run --profile plain -- ""
 check_status "a directory" 126 run --profile plain -- "$T"
+unlike "which is not the profile's doing" "$(cat "$T/check.out")" 'profile'
 echo 'no program' >"$T/text"
 chmod 755 "$T/text"
 check_status "no shell takes what the kernel does not" 126 run --profile plain -- "$T/text"
@@ -99,6 +100,8 @@ check_status "an unknown option" 125 run --no-such-option -- true
 check_status "a label without value" 125 run --label role -- true
 check_status "a label without key" 125 run --label =x -- true
 check_status "a label twice" 125 run --label a=1 --label a=2 -- true
+check_status "an empty profile" 125 run --profile '' -- true
+like "and says so" "$(cat "$T/check.out")" "seccomp-run: --profile '': a name expected"
 check_status "a path without --private" 125 run --profile ./x.yaml -- true
 check_status "--help" 0 run --help
 check_status "--version" 0 run --version
