@@ -28,8 +28,8 @@ static void add_daemon(struct table *t, json_t *status)
 	table_addf(t, "%s, process %lld, since %s (%s)", ctl_text(status, "version"),
 		   ctl_number(status, "pid"), since, span);
 	table_styled(t, TABLE_BOLD, "settings");
-	table_addf(t, "%s, %lld reload%s (%lld refused)", *config ? config : "none, all defaults",
-		   reloads, ctl_plural(reloads), ctl_number(status, "reloads_refused"));
+	table_addf(t, "%s, %lld reload%s (%lld refused)", *config ? config : "no file", reloads,
+		   ctl_plural(reloads), ctl_number(status, "reloads_refused"));
 }
 
 static void add_clients(struct table *t, json_t *status)
