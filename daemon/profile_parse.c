@@ -288,8 +288,10 @@ static void parse_unique_names(struct build *b, unsigned *errors)
 		if (strcmp(r->name, other->name) != 0)
 			continue;
 		diag_add(b->diag, r->file, r->line, r->column,
-			 "rule name '%.64s' is taken, by the rule at %s:%u:%u", r->name,
-			 other->file, other->line, other->column);
+			 "rule name '%.64s' is taken, by the rule at %s:%u:%u (a drop-in adds "
+			 "rules in "
+			 "front, it replaces none)",
+			 r->name, other->file, other->line, other->column);
 		++*errors;
 	}
 }
