@@ -21,7 +21,6 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -81,6 +80,8 @@ static int step_open(struct walk *w, int dirfd, const char *name, int flags, uin
 		if (++w->steps > STEPS_PROMPT)
 			return -EAGAIN;
 	}
+	if (w->own_proc && w->ctx->open_own)
+		return w->ctx->open_own(w->ctx->data, dirfd, name, &how);
 	fd = (int)syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
 	return fd < 0 ? -errno : fd;
 }
@@ -259,18 +260,13 @@ static bool is_proc_self(const struct walk *w, const char *name)
 	return (strcmp(name, "self") == 0 || strcmp(name, "thread-self") == 0) && at_proc_root(w);
 }
 
-/* Does NAME, a link of a procfs, lead to an object and not to a text? */
-static bool is_magic(const struct walk *w, const char *name)
+/* Does NAME, a link of a procfs, lead to an object and not to a text? 1, 0 or -EAGAIN. */
+static int is_magic(struct walk *w, const char *name)
 {
-	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC,
-		.resolve = RESOLVE_NO_MAGICLINKS,
-	};
-	int fd = (int)syscall(SYS_openat2, w->cur, name, &how, sizeof(how));
+	int fd = step_open(w, w->cur, name, 0, RESOLVE_NO_MAGICLINKS);
 
-	if (fd >= 0)
-		close_fd(fd);
-	return fd < 0 && errno == ELOOP;
+	close_fd(fd);
+	return fd == -EAGAIN ? fd : fd == -ELOOP;
 }
 
 /* Through a magic link: cur is what it leads to. */
@@ -283,12 +279,9 @@ static int follow_magic(struct walk *w, const char *name)
 		return -ELOOP;
 	if (!w->ctx->may_block)
 		return -EAGAIN; /* what it leads to may be anywhere */
-	if (w->own_proc && w->ctx->jump)
-		fd = w->ctx->jump(w->ctx->data, w->cur, name);
-	else
-		fd = openat(w->cur, name, O_PATH | O_CLOEXEC);
+	fd = step_open(w, w->cur, name, 0, 0);
 	if (fd < 0)
-		return w->own_proc && w->ctx->jump ? fd : -errno;
+		return fd;
 	r = identify(w->cur, &from);
 	if (r == 0)
 		r = identify(fd, &to);
@@ -364,9 +357,11 @@ static int follow(struct walk *w, const struct component *c, int linkfd, const s
 	r = c->last ? may_follow(w, link) : 0;
 	if (r < 0)
 		return r;
-	if (on_procfs(w, linkfd) && !is_proc_self(w, c->name) && is_magic(w, c->name))
-		return follow_magic(w, c->name);
-	return follow_text(w, c, linkfd);
+	if (on_procfs(w, linkfd) && !is_proc_self(w, c->name))
+		r = is_magic(w, c->name);
+	if (r < 0)
+		return r;
+	return r ? follow_magic(w, c->name) : follow_text(w, c, linkfd);
 }
 
 /* ---- the walk -------------------------------------------------------------------- */
@@ -465,6 +460,9 @@ static int step_last(struct walk *w, const struct component *c, struct resolved 
 		return found_entry(w, c, -1, ret);
 	if (fd < 0)
 		return fd;
+	/* Whoever asks for an entry with a slash behind it has rules of its own for that. */
+	if (c->slash && (w->flags & RESOLVE_ENTRY))
+		return found_entry(w, c, TAKE_FD(fd), ret);
 	r = identify(fd, &st);
 	if (r < 0)
 		return r;
@@ -508,6 +506,9 @@ static int whole(struct walk *w, struct resolved *ret)
 		return -ELOOP;
 	fd = step_open(w, w->cur, w->rest, w->flags & RESOLVE_LINK ? O_NOFOLLOW : 0,
 		       RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	/* Not for us, but perhaps for the target: on the way may be its own directory in /proc. */
+	if (fd == -EACCES)
+		return -ELOOP;
 	if (fd < 0)
 		return fd;
 	ret->fd = fd;

@@ -7,6 +7,7 @@
 #define SECCOMPD_DAEMON_RESOLVE_H
 
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -23,10 +24,10 @@ struct resolve_ctx {
 	/* Does a file system answer from memory or a local disk? Asked where may_block is false,
 	 * with an O_PATH descriptor; NULL: none does. */
 	bool (*is_prompt)(void *data, int fd);
-	/* Opens a magic link of the target's own /proc directory (O_PATH) with the daemon's
-	 * rights: what one has open oneself, one may go through. NULL: with the thread's rights.
-	 * A descriptor or -errno. */
-	int (*jump)(void *data, int dirfd, const char *name);
+	/* openat2(2) with the daemon's rights, for what is below the target's own directory in
+	 * /proc: to a process that cannot be looked at (PR_SET_DUMPABLE) that is open all the
+	 * same. A descriptor or -errno. NULL: with the thread's rights. */
+	int (*open_own)(void *data, int dirfd, const char *name, const struct open_how *how);
 	void *data;
 };
 
@@ -42,7 +43,8 @@ struct resolved {
 	int fd;	    /* the object, O_PATH; -1: there is none (RESOLVE_ENTRY only) */
 	int dir;    /* RESOLVE_ENTRY: the directory of the entry, O_PATH; -1 where the path ends in
 		       `.`, `..`, `/` or a magic link, and so names no entry */
-	bool slash; /* a slash at the end: it must be a directory */
+	bool slash; /* a slash at the end: it must be a directory. Of an entry it is not looked at
+		     */
 	char last[NAME_MAX + 1]; /* RESOLVE_ENTRY: the entry's name, "" where there is none */
 };
 void resolved_done(struct resolved *r);
