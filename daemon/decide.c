@@ -6,6 +6,8 @@
 #include <linux/audit.h>
 #include <string.h>
 
+#include "daemon/idset.h"
+#include "daemon/pathset.h"
 /* An `exe` glob: of one that ends in slash, asterisk, asterisk, what stands before. */
 struct view_exe {
 	char *glob;
@@ -146,7 +148,7 @@ bool view_uncertain(const struct view *v, unsigned rule)
 {
 	const struct rule *r = &v->profile->rules[rule];
 
-	return !v->dead[rule] && (r->when_dynamic || r->limit.rate > 0);
+	return !v->dead[rule] && (r->when_dynamic || r->limit.rate > 0 || r->op != OPERATION_NONE);
 }
 
 bool view_needs_proc(const struct view *v, enum arch a, int32_t nr)
@@ -160,6 +162,19 @@ bool view_needs_proc(const struct view *v, enum arch a, int32_t nr)
 			return true;
 	}
 	return false;
+}
+
+const struct operation_call *view_operation(const struct view *v, enum arch a, int32_t nr)
+{
+	const struct sysent *s = profile_sysent(v->profile, a, nr);
+
+	for (unsigned i = 0; s && s->op && i < s->n_matches; i++) {
+		unsigned rule = s->matches[i].rule;
+
+		if (!v->dead[rule] && v->profile->rules[rule].op == s->op->op)
+			return s->op;
+	}
+	return NULL;
 }
 
 /* ---- conditions ----------------------------------------------------------------- */
@@ -272,14 +287,59 @@ static bool bucket_take(struct bucket *b, const struct limit *l, uint64_t now_ns
 	return true;
 }
 
+/* ---- operations -------------------------------------------------------------------- */
+
+/* Which rules name the object: looked up once, for the first rule that asks. */
+struct lookup {
+	bool asked, failed;
+	uint64_t named[IDSET_WORDS(PROFILE_RULES_MAX)];
+};
+
+static void look_up(const struct profile *p, const struct facts *f, struct lookup *l)
+{
+	l->asked = true;
+	l->failed = f->op.op == OPERATION_NONE;
+	if (l->failed || !p->paths)
+		return;
+	memset(l->named, 0, IDSET_WORDS(p->n_rules) * sizeof(*l->named));
+	l->failed = pathset_match(p->paths, f->op.name, strlen(f->op.name), l->named) < 0;
+}
+
+/* An allowance is for no more than it names, a denial for all that it names. */
+static bool access_matches(const struct rule *r, unsigned wanted)
+{
+	if (r->action == ACTION_ALLOW)
+		return (wanted & ~r->access) == 0;
+	return (wanted & r->access) != 0;
+}
+
+static enum tri op_matches(const struct view *v, unsigned rule, const struct facts *f,
+			   struct lookup *l)
+{
+	const struct rule *r = &v->profile->rules[rule];
+
+	if (!l->asked)
+		look_up(v->profile, f, l);
+	if (l->failed || f->op.op != r->op)
+		return UNKNOWN;
+	if (!access_matches(r, f->op.access))
+		return NO;
+	return r->any_path || (l->named[rule / 64] >> rule % 64 & 1) ? YES : NO;
+}
+
 static enum tri rule_matches(const struct view *v, const struct match *m, const struct facts *f,
-			     struct bucket *buckets)
+			     struct bucket *buckets, struct lookup *l)
 {
 	const struct rule *r = &v->profile->rules[m->rule];
 	enum tri t;
 
 	if (v->dead[m->rule] || !conds_hold(m, f->args))
 		return NO;
+	if (r->op != OPERATION_NONE) {
+		t = op_matches(v, m->rule, f, l);
+		if (t != YES)
+			return t;
+	}
 	if (r->when_dynamic) {
 		t = when_holds(v, m->rule, f->proc);
 		if (t != YES)
@@ -405,23 +465,26 @@ void decide(const struct view *v, const struct facts *f, struct bucket *buckets,
 	const struct profile *p = v->profile;
 	int a = covered_arch(p, f);
 	const struct sysent *s;
+	struct lookup l;
 
+	l.asked = l.failed = false;
 	if (a < 0) {
 		decide_uncovered(v, ret);
 		return;
 	}
 	s = f->nr == -1 ? NULL : profile_sysent(p, (enum arch)a, f->nr);
 	for (unsigned i = 0; s && i < s->n_matches; i++) {
-		switch (rule_matches(v, &s->matches[i], f, buckets)) {
-		case NO:
-			break;
-		case YES:
+		enum tri t = rule_matches(v, &s->matches[i], f, buckets, &l);
+
+		if (t == NO)
+			continue;
+		if (t == YES)
 			decide_rule(p, (int)s->matches[i].rule, ret);
-			return;
-		case UNKNOWN:
+		else
 			decide_failure(v, ret);
-			return;
-		}
+		ret->basis = l.asked ? BASIS_EMULATED : BASIS_REGISTERS;
+		return;
 	}
 	decide_rule(p, -1, ret);
+	ret->basis = l.asked ? BASIS_EMULATED : BASIS_REGISTERS;
 }

@@ -46,6 +46,9 @@ bool view_uncertain(const struct view *v, unsigned rule);
 /* Has a live rule for this call a user, group, exe or comm condition? Then facts.proc must be
  * of this very moment, not from a cache. */
 bool view_needs_proc(const struct view *v, enum arch a, int32_t nr);
+/* The operation of this call where a live rule is about it, so that facts.op is needed and the
+ * call is to be done by the daemon; else NULL. */
+const struct operation_call *view_operation(const struct view *v, enum arch a, int32_t nr);
 
 /* The calling process at the time of the call. */
 struct proc_facts {
@@ -56,12 +59,20 @@ struct proc_facts {
 	const char *exe; /* "" where it cannot be read */
 };
 
+/* What an operation is about, found out by whoever will do it. */
+struct op_facts {
+	enum operation op; /* OPERATION_NONE: it was not found out */
+	unsigned access;   /* open: ACCESS_* */
+	const char *name;  /* open: of the object or the entry, see resolve.h */
+};
+
 struct facts {
 	uint32_t arch; /* AUDIT_ARCH_* */
 	int32_t nr;
 	uint64_t args[6];
 	const struct proc_facts *proc; /* NULL: could not be read */
-	uint64_t now_ns;	       /* monotonic, for limits */
+	struct op_facts op;
+	uint64_t now_ns; /* monotonic, for limits */
 };
 
 /* Token buckets of one client, one a rule with a limit; zeroed memory is a full bucket. */
@@ -86,7 +97,14 @@ struct verdict {
  * The first rule that matches decides. BUCKETS: one for each rule of the profile, or NULL where
  * no rule has a limit; a token is taken only where all else of the rule holds. Always gives a
  * verdict; what cannot be worked out is the configured denial with BY_FAILURE: a condition on a
- * process that could not be read, on an executable without a name, a limit without a bucket.
+ * process that could not be read, on an executable without a name, a limit without a bucket, an
+ * operation that was not found out.
+ *
+ * A rule on an operation: `path` is matched against the object's name. One that allows matches
+ * where all that the call wants is in its `access`, any other one where some of it is.
+ * The basis is EMULATED from the first such rule on that was asked, whichever decides: an allowed
+ * call must then be done by the daemon, since what was asked about could be swapped under a call
+ * that goes on by itself.
  * A call of an architecture that the profile does not cover is VERDICT_KILL.
  */
 void decide(const struct view *v, const struct facts *f, struct bucket *buckets,

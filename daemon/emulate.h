@@ -13,13 +13,11 @@
 #include <sys/stat.h>
 
 #include "daemon/mounts.h"
+#include "daemon/operation.h"
 #include "daemon/resolve.h"
 #include "daemon/rights.h"
 #include "daemon/syscalls.h"
 #include "daemon/target.h"
-
-/* What a call wants to do with a file. */
-enum access_bits { ACCESS_READ = 1 << 0, ACCESS_WRITE = 1 << 1, ACCESS_CREATE = 1 << 2 };
 
 /* For whom, shared by all operations. Borrowed but for what is said. */
 struct emulate {
@@ -61,10 +59,9 @@ struct emulate_open {
  * So a call whose flags are in registers, and cannot change any more, goes on by itself; openat2(2)
  * has them in memory and gets ENOSYS.
  */
-enum open_form { FORM_OPEN, FORM_CREAT, FORM_OPENAT, FORM_OPENAT2 };
 /* Reads the arguments: ARGS are the registers. Where it fails there is nothing to be done() with.
  */
-int emulate_open_read(const struct emulate *e, enum open_form form, const uint64_t args[6],
+int emulate_open_read(const struct emulate *e, enum operation_form form, const uint64_t args[6],
 		      struct emulate_open *ret);
 /* Finds the object, and fills what is meant. May be called again: what it finds is of now. */
 int emulate_open_look(const struct emulate *e, struct emulate_open *o);

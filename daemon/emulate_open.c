@@ -89,7 +89,7 @@ static int read_how(const struct emulate *e, const uint64_t args[6], struct emul
 	return r < 0 ? r : check_how(o);
 }
 
-int emulate_open_read(const struct emulate *e, enum open_form form, const uint64_t args[6],
+int emulate_open_read(const struct emulate *e, enum operation_form form, const uint64_t args[6],
 		      struct emulate_open *ret)
 {
 	ssize_t n;
@@ -246,6 +246,15 @@ static int entry_name(const struct emulate *e, int dir, const char *entry, char 
 	return 0;
 }
 
+/* What is on none of the mounts has no place in the tree, though its name looks so. */
+static int name_elsewhere(char *name)
+{
+	if (strncmp(name, "/memfd:", strlen("/memfd:")) != 0)
+		return -ENOTRECOVERABLE;
+	memmove(name, name + 1, strlen(name));
+	return 0;
+}
+
 /* An object that has no name below the client's root, or is on none of the target's mounts (what
  * was handed to it from elsewhere), is nothing that a rule could be asked about. */
 static int name_it(const struct emulate *e, struct emulate_open *o)
@@ -261,7 +270,7 @@ static int name_it(const struct emulate *e, struct emulate_open *o)
 	else
 		r = resolve_name(fd, e->client_root, o->name, sizeof(o->name));
 	if (r == 0 && *o->name == '/' && e->mounts && mounts_find(e->mounts, fd, &prompt) < 0)
-		r = -ENOTRECOVERABLE;
+		r = name_elsewhere(o->name);
 	return r == 0 || r == -EAGAIN ? r : -ENOTRECOVERABLE;
 }
 

@@ -104,6 +104,8 @@ static bool matches_disjoint(const struct match *a, const struct match *b)
 /* Why the daemon has to be asked, or NULL. */
 static const char *uncertainty(const struct rule *r)
 {
+	if (r->op != OPERATION_NONE)
+		return operation_names[r->op];
 	if (r->when_dynamic)
 		return "when";
 	return r->limit.rate > 0 ? "limit" : NULL;

@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -25,9 +27,11 @@ struct mount_entry {
 };
 
 struct mounts {
-	int fd;	    /* mountinfo */
-	bool inner; /* the mount namespace belongs to another user namespace than ours */
-	bool stale; /* must be read again */
+	_Atomic unsigned refs;
+	pthread_mutex_t lock; /* of the table */
+	int fd;		      /* mountinfo */
+	bool inner;	      /* the mount namespace belongs to another user namespace than ours */
+	bool stale;	      /* must be read again */
 	size_t n, size;
 	struct mount_entry *entries; /* sorted by id */
 };
@@ -144,45 +148,63 @@ int mounts_new(int procdir, struct mounts **ret)
 
 	if (!m)
 		return -ENOMEM;
+	atomic_init(&m->refs, 1);
+	pthread_mutex_init(&m->lock, NULL);
 	m->inner = is_inner(procdir);
 	m->stale = true;
 	m->fd = openat(procdir, "mountinfo", O_RDONLY | O_CLOEXEC);
 	r = m->fd < 0 ? -errno : refresh(m);
 	if (r < 0) {
-		mounts_free(m);
+		mounts_unref(m);
 		return r;
 	}
 	*ret = m;
 	return 0;
 }
 
-struct mounts *mounts_free(struct mounts *m)
+struct mounts *mounts_ref(struct mounts *m)
 {
-	if (!m)
+	atomic_fetch_add(&m->refs, 1);
+	return m;
+}
+
+struct mounts *mounts_unref(struct mounts *m)
+{
+	if (!m || atomic_fetch_sub(&m->refs, 1) > 1)
 		return NULL;
+	pthread_mutex_destroy(&m->lock);
 	close_fd(m->fd);
 	free(m->entries);
 	free(m);
 	return NULL;
 }
 
-int mounts_find(struct mounts *m, int fd, bool *ret_prompt)
+static int find(struct mounts *m, uint64_t id, bool *ret_prompt)
 {
+	struct mount_entry key = {.id = id};
 	const struct mount_entry *e;
-	struct mount_entry key;
-	struct statx st;
 	int r = refresh(m);
 
 	if (r < 0)
 		return r;
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0)
-		return -errno;
-	if (!(st.stx_mask & STATX_MNT_ID)) /* before Linux 5.8 */
-		return -EOPNOTSUPP;
-	key.id = st.stx_mnt_id;
 	e = m->n ? bsearch(&key, m->entries, m->n, sizeof(key), compare_entries) : NULL;
 	if (!e)
 		return -ENOENT;
 	*ret_prompt = e->prompt;
 	return 0;
+}
+
+int mounts_find(struct mounts *m, int fd, bool *ret_prompt)
+{
+	struct statx st;
+	int r;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0)
+		return -errno;
+	if (!(st.stx_mask & STATX_MNT_ID)) /* before Linux 5.8 */
+		return -EOPNOTSUPP;
+	pthread_mutex_lock(&m->lock);
+	r = find(m, st.stx_mnt_id, ret_prompt);
+	pthread_mutex_unlock(&m->lock);
+	return r;
 }

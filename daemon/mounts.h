@@ -12,9 +12,10 @@
 struct mounts;
 
 /* The mounts of the process whose /proc directory is PROCDIR (not kept), under its root as it is
- * now. 0 or -errno. Not for use by two threads at once. */
+ * now. 0 or -errno. Several threads may use it. */
 int mounts_new(int procdir, struct mounts **ret);
-struct mounts *mounts_free(struct mounts *m); /* always NULL; NULL is fine */
+struct mounts *mounts_ref(struct mounts *m);
+struct mounts *mounts_unref(struct mounts *m); /* always NULL; NULL is fine */
 
 /*
  * The mount of an open (or O_PATH) descriptor's object. While the descriptor is open its mount

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "daemon/diag.h"
+#include "daemon/operation.h"
 #include "daemon/syscalls.h"
 #include "proto/record.h"
 
@@ -85,6 +86,7 @@ struct limit {
 	uint32_t burst;
 };
 
+#define PROFILE_RULES_MAX 10000
 struct rule {
 	char *name;	  /* "rule N" where the file names none; unique in the profile */
 	const char *file; /* where it stands; owned by the profile */
@@ -100,6 +102,9 @@ struct rule {
 	bool when_dynamic; /* has a user, group, exe or comm condition */
 	struct limit limit;
 	bool racy;
+	enum operation op; /* OPERATION_NONE: the subject is system calls */
+	unsigned access;   /* open: ACCESS_*; see decide.h */
+	bool any_path;	   /* open: none is named, so that all are meant */
 };
 
 /* Rule RULE matches call NR of an architecture where all of CONDS hold. */
@@ -109,7 +114,8 @@ struct match {
 	struct cond *conds;
 };
 struct sysent {
-	int nr; /* as syscall_nr(): with bit 30 on x32 */
+	int nr;				 /* as syscall_nr(): with bit 30 on x32 */
+	const struct operation_call *op; /* NULL: it does nothing that a rule can be about */
 	unsigned n_matches;
 	struct match *matches; /* in the order of the rules; a rule stands at most once */
 };
@@ -135,8 +141,13 @@ struct profile {
 	unsigned archs; /* ARCH_BITs; `architectures:`, the native one where it is not given */
 	unsigned n_rules;
 	struct rule *rules;
+	struct pathset *paths; /* of the rules on open, by their index; NULL: there are none */
 	struct archent arch[ARCH_MAX];
 };
+
+/* Are rules on operations taken? Not before they are all there: a profile that closes one way and
+ * leaves another open would promise what it does not keep. For tests. */
+extern bool profile_operations;
 
 struct profile *profile_ref(struct profile *p);
 struct profile *profile_unref(struct profile *p); /* always NULL; NULL is fine */

@@ -11,7 +11,6 @@
 
 #define PROFILE_FILES_MAX   64 /* the main file and its drop-ins */
 #define PROFILE_TEXT_MAX    ((size_t)2 * 1024 * 1024)
-#define PROFILE_RULES_MAX   10000
 #define PROFILE_MATCHES_MAX 1000000u
 #define PROFILE_MEMORY_MAX  ((size_t)64 * 1024 * 1024)
 #define PROFILE_ARGS_MAX    12	/* of one rule */
@@ -33,6 +32,11 @@ struct draft {
 	struct cond *conds;
 };
 
+struct path_draft {
+	const char *pattern;
+	unsigned rule;
+};
+
 struct build {
 	struct profile *p;
 	struct diag *diag;
@@ -43,6 +47,8 @@ struct build {
 	struct draft *drafts[ARCH_MAX];
 	size_t n_drafts[ARCH_MAX], size_drafts[ARCH_MAX];
 	size_t total_drafts;
+	struct path_draft *paths;
+	size_t n_paths, size_paths;
 	bool have_default, have_archs;
 	bool failed; /* memory is short, or a limit reached that is told */
 };
@@ -90,12 +96,20 @@ void profile_when_parse(struct build *b, struct yaml_file *f, const yaml_node_t 
 			struct rule *r);
 void profile_limit_parse(struct yaml_file *f, const yaml_node_t *node, struct rule *r);
 
+/* profile_op.c: the mapping NODE of a rule on the operation KEY. */
+void profile_op_parse(struct build *b, struct yaml_file *f, const yaml_node_t *key,
+		      const yaml_node_t *node, unsigned rule);
+/* The paths of all rules become the profile's set. 0 or -errno with an item. */
+int profile_op_finish(struct build *b);
+
 /* profile_calls.c */
 int profile_calls_start(struct build *b);
 void profile_calls_done(struct build *b);
 /* Adds RULE to the calls that NODE (a name, an @group or a list of them) names. */
 void profile_calls_add(struct build *b, struct yaml_file *f, const yaml_node_t *node,
 		       struct args *args, unsigned rule);
+/* Adds RULE to all calls that do OP. */
+void profile_calls_add_op(struct build *b, enum operation op, unsigned rule);
 /* The drafts become the profile's tables. */
 void profile_calls_finish(struct build *b);
 

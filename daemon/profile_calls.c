@@ -44,6 +44,7 @@ void profile_calls_done(struct build *b)
 {
 	free(b->calls);
 	free(b->chosen);
+	free(b->paths);
 	for (int a = 0; a < ARCH_MAX; a++)
 		free(b->drafts[a]);
 }
@@ -272,6 +273,20 @@ void profile_calls_add(struct build *b, struct yaml_file *f, const yaml_node_t *
 	calls_mux(b, f, args, rule, "ipc");
 }
 
+void profile_calls_add_op(struct build *b, enum operation op, unsigned rule)
+{
+	size_t n;
+	const struct operation_call *calls = operation_calls(&n);
+	struct args none = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		const struct call *c = calls[i].op == op ? calls_find(b, calls[i].name) : NULL;
+
+		if (c)
+			calls_match(b, NULL, c, &none, rule);
+	}
+}
+
 static int draft_compare(const void *x, const void *y)
 {
 	const struct draft *a = x, *b = y;
@@ -292,7 +307,21 @@ static size_t drafts_unique(struct draft *d, size_t n)
 	return kept;
 }
 
-static void calls_table(struct arena *arena, struct draft *d, size_t n, struct archent *ret)
+/* What the call of number NR on A does. */
+static const struct operation_call *calls_operation(enum arch a, int nr)
+{
+	size_t n;
+	const struct operation_call *calls = operation_calls(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (syscall_nr(a, calls[i].name) == nr)
+			return &calls[i];
+	}
+	return NULL;
+}
+
+static void calls_table(enum arch a, struct arena *arena, struct draft *d, size_t n,
+			struct archent *ret)
 {
 	struct match *matches = arena_alloc(arena, n, sizeof(*matches));
 	struct sysent *entries;
@@ -307,6 +336,7 @@ static void calls_table(struct arena *arena, struct draft *d, size_t n, struct a
 	for (size_t i = 0; i < n; i++) {
 		if (i == 0 || d[i].nr != d[i - 1].nr) {
 			entries[ret->n_sysents].nr = (int)d[i].nr;
+			entries[ret->n_sysents].op = calls_operation(a, (int)d[i].nr);
 			entries[ret->n_sysents++].matches = &matches[i];
 		}
 		matches[i] = (struct match){
@@ -325,6 +355,6 @@ void profile_calls_finish(struct build *b)
 			continue;
 		qsort(b->drafts[a], n, sizeof(*b->drafts[a]), draft_compare);
 		n = drafts_unique(b->drafts[a], n);
-		calls_table(b->p->arena, b->drafts[a], n, &b->p->arch[a]);
+		calls_table((enum arch)a, b->p->arena, b->drafts[a], n, &b->p->arch[a]);
 	}
 }

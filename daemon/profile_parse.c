@@ -352,6 +352,9 @@ static int parse_build(struct build *b, struct sources *s)
 		return -EINVAL;
 	/* Also where there are errors: what can be told of the rules that are good is told now. */
 	profile_calls_finish(b);
+	r = profile_op_finish(b);
+	if (r < 0)
+		return r;
 	if (!arena_failed(b->p->arena) && !arena_failed(b->scratch)) {
 		r = filter_check(b->p, b->diag);
 		return errors > 0 ? -EINVAL : r;

@@ -6,13 +6,16 @@
 
 #define RULE_NAME_MAX 64
 
+bool profile_operations;
+
 struct rule_build {
 	struct build *b;
 	struct rule *r;
 	const yaml_node_t *subject; /* key of the first one */
 	bool several;		    /* more than one subject: told */
 	const yaml_node_t *syscall; /* value, where it is the subject */
-	const yaml_node_t *args;    /* key and value */
+	const yaml_node_t *op_key, *op;
+	const yaml_node_t *args; /* key and value */
 	const yaml_node_t *args_value;
 	const yaml_node_t *action, *err, *value, *log, *racy; /* keys; NULL: not given */
 	bool have_action;				      /* and it is a known one */
@@ -65,11 +68,15 @@ static void rule_syscall_cb(struct yaml_file *f, const yaml_node_t *key, const y
 static void rule_operation_cb(struct yaml_file *f, const yaml_node_t *key, const yaml_node_t *value,
 			      void *data)
 {
-	(void)rule_subject(f, key, data);
-	yaml_error(f, key, "operation '%s' is not supported yet, expected 'syscall'",
-		   yaml_text(key));
-	if (!yaml_is_map(value))
-		yaml_error(f, value, "'%s' is a mapping, as {} or {path: ...}", yaml_text(key));
+	struct rule_build *rb = data;
+
+	if (!profile_operations)
+		yaml_error(f, key, "operation '%s' is not supported yet, expected 'syscall'",
+			   yaml_text(key));
+	if (!rule_subject(f, key, rb))
+		return;
+	rb->op_key = key;
+	rb->op = value;
 }
 
 static void rule_args_cb(struct yaml_file *f, const yaml_node_t *key, const yaml_node_t *value,
@@ -247,4 +254,6 @@ void profile_rule_parse(struct build *b, struct yaml_file *f, const yaml_node_t 
 		profile_args_parse(b, f, rb.args_value, &args);
 	if (rb.syscall)
 		profile_calls_add(b, f, rb.syscall, &args, index);
+	if (rb.op)
+		profile_op_parse(b, f, rb.op_key, rb.op, index);
 }

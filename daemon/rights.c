@@ -140,15 +140,41 @@ static int parse_groups(const char *p, struct rights *r)
 	return 0;
 }
 
-static int parse_status(const char *status, struct rights *r, pid_t *ret_tgid)
+/* The last one of a line: NStgid and NSpid go from our pid namespace to the thread's. */
+static bool parse_innermost(const char *p, pid_t *ret)
+{
+	char *end;
+
+	if (!p)
+		return false;
+	for (*ret = 0; *p != '\n' && *p; p = end) {
+		*ret = (pid_t)strtol(p, &end, 10);
+		if (end == p)
+			return false;
+	}
+	return *ret > 0;
+}
+
+static bool parse_pids(const char *status, struct rights_pids *ret)
+{
+	uint64_t tgid;
+
+	if (!parse_number(line_of(status, "\nTgid:"), 10, &tgid) ||
+	    !parse_innermost(line_of(status, "\nNStgid:"), &ret->inner_tgid) ||
+	    !parse_innermost(line_of(status, "\nNSpid:"), &ret->inner_tid))
+		return false;
+	ret->tgid = (pid_t)tgid;
+	return true;
+}
+
+static int parse_status(const char *status, struct rights *r)
 {
 	uint32_t *uids[4] = {&r->uid, &r->euid, &r->suid, &r->fsuid};
 	uint32_t *gids[4] = {&r->gid, &r->egid, &r->sgid, &r->fsgid};
-	uint64_t umask = 0, tgid;
+	uint64_t umask = 0;
 
 	if (!parse_ids(line_of(status, "\nUid:"), uids) ||
 	    !parse_ids(line_of(status, "\nGid:"), gids) ||
-	    !parse_number(line_of(status, "\nTgid:"), 10, &tgid) ||
 	    !parse_number(line_of(status, "\nCapInh:"), 16, &r->inheritable) ||
 	    !parse_number(line_of(status, "\nCapPrm:"), 16, &r->permitted) ||
 	    !parse_number(line_of(status, "\nCapEff:"), 16, &r->effective))
@@ -157,8 +183,6 @@ static int parse_status(const char *status, struct rights *r, pid_t *ret_tgid)
 	if (!parse_number(line_of(status, "\nUmask:"), 8, &umask))
 		return -ESRCH;
 	r->umask = (mode_t)umask;
-	if (ret_tgid)
-		*ret_tgid = (pid_t)tgid;
 	return parse_groups(line_of(status, "\nGroups:"), r);
 }
 
@@ -178,7 +202,7 @@ static int read_user_ns(int dir, uint64_t *ret)
 	return 0;
 }
 
-int rights_read(int dir, struct rights *ret, pid_t *ret_tgid)
+int rights_read(int dir, struct rights *ret, struct rights_pids *ret_pids)
 {
 	char small[STATUS_SMALL], *status = small;
 	_cleanup_free_ char *heap = NULL;
@@ -186,7 +210,9 @@ int rights_read(int dir, struct rights *ret, pid_t *ret_tgid)
 	int err = read_whole(dir, "status", small, &status, &heap);
 
 	if (err == 0)
-		err = parse_status(status, &r, ret_tgid);
+		err = parse_status(status, &r);
+	if (err == 0 && ret_pids && !parse_pids(status, ret_pids))
+		err = -EBADMSG;
 	if (err == 0)
 		err = read_user_ns(dir, &r.user_ns);
 	if (err < 0)

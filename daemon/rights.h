@@ -34,11 +34,16 @@ struct rights {
 	gid_t small[RIGHTS_SMALL];
 };
 
-/* Of the thread with directory DIR of /proc, *ret_tgid with it where it is not NULL. 0 and a
+/* What a thread and its group are called: by us, and in their own pid namespace. */
+struct rights_pids {
+	pid_t tgid, inner_tgid, inner_tid;
+};
+
+/* Of the thread with directory DIR of /proc, *ret_pids with it where it is not NULL. 0 and a
  * result for rights_done(); -ESRCH: it is gone; other -errno. Takes /proc/TID/status apart: 10 us
  * where a system call takes 1 (PIDFD_GET_INFO of 6.13 with capget(2) would take 3, but nothing
  * else tells the groups). */
-int rights_read(int dir, struct rights *ret, pid_t *ret_tgid);
+int rights_read(int dir, struct rights *ret, struct rights_pids *ret_pids);
 void rights_done(struct rights *r);
 
 /* Once in a thread, before the functions below: notes its own rights, and parts its umask, root

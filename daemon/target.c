@@ -216,19 +216,19 @@ int target_read_struct(struct target *t, uint64_t addr, size_t usize, size_t min
 
 int target_rights(struct target *t, struct rights *ret)
 {
-	return rights_read(t->dir, ret, &t->tgid);
+	return rights_read(t->dir, ret, &t->pids);
 }
 
 int target_tgid(struct target *t, pid_t *ret)
 {
-	if (t->tgid == 0) {
+	if (t->pids.tgid == 0) {
 		_cleanup_(rights_done) struct rights rights = {0};
 		int r = target_rights(t, &rights);
 
 		if (r < 0)
 			return r;
 	}
-	*ret = t->tgid;
+	*ret = t->pids.tgid;
 	return 0;
 }
 

@@ -22,9 +22,9 @@ struct target {
 	int listener;
 	uint64_t id;
 	pid_t tid;
-	pid_t tgid; /* 0: not read yet, see target_rights() and target_tgid() */
-	int dir;    /* /proc/TID, of this thread for sure, O_PATH */
-	int mem;    /* its memory, as it was when first read */
+	struct rights_pids pids; /* tgid 0: not read yet, see target_rights() and target_tgid() */
+	int dir;		 /* /proc/TID, of this thread for sure, O_PATH */
+	int mem;		 /* its memory, as it was when first read */
 	int pidfd;
 };
 

@@ -147,7 +147,7 @@ struct test_case {
 	const char *path;
 	int flags;
 	mode_t mode;
-	int form; /* enum open_form */
+	int form; /* enum operation_form */
 	bool at_dir;
 	uint64_t resolve;
 	struct outcome out[2]; /* plain, emulated */
@@ -386,7 +386,7 @@ struct supervisor {
 	unsigned slow, fast, failed;
 };
 
-static enum open_form form_of(int nr)
+static enum operation_form form_of(int nr)
 {
 	switch (nr) {
 	case SYS_open:
@@ -645,7 +645,7 @@ int main(void)
 	}
 	both(sh, false, mounts);
 	both(sh, true, mounts);
-	mounts_free(mounts);
+	mounts_unref(mounts);
 	(void)umount2(top, MNT_DETACH);
 	(void)rmdir(top);
 	printf("1..%d\n", tests);

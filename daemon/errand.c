@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* errand.c - an operation that is done for its target */
+#include "daemon/errand.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "proto/base.h"
+
+#define MOUNTS_KEPT 8 /* mount namespaces; a client seldom has more than one */
+
+struct errands {
+	struct {
+		ino_t ns;
+		struct mounts *mounts;
+	} kept[MOUNTS_KEPT];
+	unsigned next;
+};
+
+struct errands *errands_new(void)
+{
+	return calloc(1, sizeof(struct errands));
+}
+
+struct errands *errands_free(struct errands *es)
+{
+	for (size_t i = 0; es && i < MOUNTS_KEPT; i++)
+		mounts_unref(es->kept[i].mounts);
+	free(es);
+	return NULL;
+}
+
+/* The mounts of the process with directory DIR of /proc, for the caller to give back. */
+static struct mounts *find_mounts(struct errands *es, int dir)
+{
+	struct mounts *m;
+	struct stat st;
+
+	if (fstatat(dir, "ns/mnt", &st, 0) < 0)
+		return NULL;
+	for (size_t i = 0; i < MOUNTS_KEPT; i++) {
+		if (es->kept[i].mounts && es->kept[i].ns == st.st_ino)
+			return mounts_ref(es->kept[i].mounts);
+	}
+	if (mounts_new(dir, &m) < 0)
+		return NULL;
+	mounts_unref(es->kept[es->next].mounts);
+	es->kept[es->next].mounts = mounts_ref(m);
+	es->kept[es->next].ns = st.st_ino;
+	es->next = (es->next + 1) % MOUNTS_KEPT;
+	return m;
+}
+
+int errand_begin(struct errands *es, struct errand *e, int listener, uint64_t id, pid_t tid,
+		 enum arch arch, const struct operation_call *op, const uint64_t args[6],
+		 int client_root)
+{
+	int r;
+
+	memset(&e->rights, 0, sizeof(e->rights));
+	e->open.found = (struct resolved){.fd = -1, .dir = -1};
+	e->open.path[0] = e->open.name[0] = '\0';
+	e->mounts = NULL;
+	e->step = ERRAND_LOOK;
+	r = target_open(&e->target, listener, id, tid);
+	e->begun = r == 0;
+	if (r < 0)
+		return r;
+	r = target_rights(&e->target, &e->rights);
+	if (r < 0)
+		return r == -ESRCH ? r : -ENOTRECOVERABLE;
+	e->mounts = find_mounts(es, e->target.dir);
+	if (!e->mounts)
+		return target_valid(&e->target) ? -ENOTRECOVERABLE : -ESRCH;
+	e->emulate = (struct emulate){
+		.target = &e->target,
+		.rights = &e->rights,
+		.tgid = e->target.pids.tgid,
+		.inner_tgid = e->target.pids.inner_tgid,
+		.inner_tid = e->target.pids.inner_tid,
+		.mounts = e->mounts,
+		.client_root = client_root,
+		.arch = arch,
+	};
+	return emulate_open_read(&e->emulate, op->form, args, &e->open);
+}
+
+int errand_step(struct errand *e, bool may_block)
+{
+	e->emulate.may_block = may_block;
+	e->result = e->step == ERRAND_LOOK ? emulate_open_look(&e->emulate, &e->open)
+					   : emulate_open_do(&e->emulate, &e->open);
+	return e->result;
+}
+
+void errand_run(struct lane_job *job)
+{
+	struct errand *e = (struct errand *)job;
+
+	if (atomic_load(&job->cancelled))
+		e->result = -EINTR;
+	else
+		(void)errand_step(e, true);
+}
+
+void errand_facts(const struct errand *e, struct op_facts *ret)
+{
+	*ret = (struct op_facts){
+		.op = OPERATION_OPEN,
+		.access = e->open.access,
+		.name = e->open.name,
+	};
+}
+
+const char *errand_given(const struct errand *e)
+{
+	return e->open.path;
+}
+
+bool errand_by_kernel(const struct errand *e)
+{
+	return e->open.by_kernel;
+}
+
+int errand_fd_flags(const struct errand *e)
+{
+	return (int)(e->open.how.flags & O_CLOEXEC);
+}
+
+void errand_end(struct errand *e)
+{
+	if (!e->begun)
+		return;
+	emulate_open_done(&e->open);
+	e->mounts = mounts_unref(e->mounts);
+	rights_done(&e->rights);
+	target_done(&e->target);
+	e->begun = false;
+}
