@@ -8,6 +8,8 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -209,12 +211,13 @@ int notif_receive(struct notif *n, int fd)
 	return notif_errno(seccomp_notify_receive(fd, n->req));
 }
 
-static int notif_respond(struct notif *n, int fd, int err, int64_t value, uint32_t flags)
+static int notif_respond(struct notif *n, int fd, uint64_t id, int err, int64_t value,
+			 uint32_t flags)
 {
 	int r;
 
 	memset(n->resp, 0, n->resp_size);
-	n->resp->id = n->req->id;
+	n->resp->id = id;
 	n->resp->error = -err;
 	n->resp->val = value;
 	n->resp->flags = flags;
@@ -225,19 +228,19 @@ static int notif_respond(struct notif *n, int fd, int err, int64_t value, uint32
 	return r;
 }
 
-int notif_continue(struct notif *n, int fd)
+int notif_continue(struct notif *n, int fd, uint64_t id)
 {
-	return notif_respond(n, fd, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+	return notif_respond(n, fd, id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 }
 
-int notif_error(struct notif *n, int fd, int err)
+int notif_error(struct notif *n, int fd, uint64_t id, int err)
 {
-	return notif_respond(n, fd, err, 0, 0);
+	return notif_respond(n, fd, id, err, 0, 0);
 }
 
-int notif_return(struct notif *n, int fd, int64_t value)
+int notif_return(struct notif *n, int fd, uint64_t id, int64_t value)
 {
-	return notif_respond(n, fd, 0, value, 0);
+	return notif_respond(n, fd, id, 0, value, 0);
 }
 
 bool notif_valid(int fd, uint64_t id)
@@ -249,4 +252,35 @@ bool notif_valid(int fd, uint64_t id)
 		r = seccomp_notify_id_valid(fd, id);
 	} while (r < 0 && errno == EINTR);
 	return r == 0;
+}
+
+static int addfd(int fd, struct seccomp_notif_addfd *a)
+{
+	int r;
+
+	do { /* what was interrupted did not happen */
+		r = ioctl(fd, SECCOMP_IOCTL_NOTIF_ADDFD, a);
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+int notif_addfd(int fd, uint64_t id, int src, int flags, bool send)
+{
+	struct seccomp_notif_addfd a = {
+		.id = id,
+		.flags = send ? SECCOMP_ADDFD_FLAG_SEND : 0,
+		.srcfd = (uint32_t)src,
+		.newfd_flags = (uint32_t)flags,
+	};
+	sigset_t all, old;
+	int r;
+
+	if (!send)
+		return addfd(fd, &a);
+	/* Interrupted, the call would be answered with 0 and have no descriptor. */
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = addfd(fd, &a);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return r;
 }

@@ -42,11 +42,18 @@ void notif_done(struct notif *n);
 /* The next notification into n->req (zeroed before). Call only after poll(2) said POLLIN. 0;
  * -ENOENT: its target went in between; -EINTR; other -errno. */
 int notif_receive(struct notif *n, int fd);
-/* Answers n->req->id. 0; -ENOENT: the target is gone; -EINPROGRESS: answered already. */
-int notif_continue(struct notif *n, int fd);
-int notif_error(struct notif *n, int fd, int err); /* err: positive */
-int notif_return(struct notif *n, int fd, int64_t value);
+/* Answers ID. 0; -ENOENT: the target is gone; -EINPROGRESS: answered already. */
+int notif_continue(struct notif *n, int fd, uint64_t id);
+int notif_error(struct notif *n, int fd, uint64_t id, int err); /* err: positive */
+int notif_return(struct notif *n, int fd, uint64_t id, int64_t value);
 bool notif_valid(int fd, uint64_t id);
+/*
+ * Puts a copy of the descriptor SRC into the target, with O_CLOEXEC or 0 as FLAGS: its number
+ * there, or -errno; -EMFILE where the target may have no more. Waits until the target has run.
+ * SEND: that number is the answer too, in one step. Where not, a call that a signal ends in between
+ * leaves the target a descriptor that it knows nothing of: only with WAIT_KILLABLE_RECV.
+ */
+int notif_addfd(int fd, uint64_t id, int src, int flags, bool send);
 
 /* seccomp(2) with SECCOMP_SET_MODE_FILTER and NEW_LISTENER (WAIT_KILLABLE_RECV where KILLABLE):
  * the listener, close-on-exec, or -errno. */

@@ -61,7 +61,8 @@ struct worker {
 /* A notification on its way. */
 struct call {
 	struct client *client;
-	const struct seccomp_notif *req;
+	uint64_t id;
+	pid_t tid;
 	struct facts facts;
 	struct verdict verdict;
 	uint64_t start_ns;
@@ -75,29 +76,37 @@ struct call {
 /* The caller's process. False: the notification is not valid any more. */
 static bool read_proc(struct worker *w, struct call *call, bool fresh)
 {
-	pid_t tid = (pid_t)call->req->pid;
 	bool was_read;
 
-	call->facts.proc = proc_read(w->procs, tid, fresh, &was_read);
-	if (!was_read || notif_valid(call->client->listener, call->req->id))
+	call->facts.proc = proc_read(w->procs, call->tid, fresh, &was_read);
+	if (!was_read || notif_valid(call->client->listener, call->id))
 		return true;
 	/* The thread is gone and its number may be another's by now. */
-	proc_forget(w->procs, tid);
+	proc_forget(w->procs, call->tid);
 	call->facts.proc = NULL;
 	return false;
 }
 
+/* What came with the notification, which the next one overwrites. */
+static void take_call(const struct seccomp_notif *req, struct call *call)
+{
+	struct facts *f = &call->facts;
+
+	call->start_ns = f->now_ns = now_ns();
+	call->id = req->id;
+	call->tid = (pid_t)req->pid;
+	f->arch = req->data.arch;
+	f->nr = req->data.nr;
+	for (int i = 0; i < 6; i++)
+		f->args[i] = req->data.args[i];
+}
+
+/* What is of this moment. False: the notification is not valid any more. */
 static bool gather_facts(struct worker *w, struct call *call)
 {
-	const struct seccomp_data *data = &call->req->data;
-	struct facts *f = &call->facts;
-	int a = arch_from_audit(data->arch, data->nr);
+	const struct facts *f = &call->facts;
+	int a = arch_from_audit(f->arch, f->nr);
 
-	f->arch = data->arch;
-	f->nr = data->nr;
-	for (int i = 0; i < 6; i++)
-		f->args[i] = data->args[i];
-	f->now_ns = call->start_ns;
 	return read_proc(w, call,
 			 a >= 0 && view_needs_proc(call->client->view, (enum arch)a, f->nr));
 }
@@ -116,7 +125,7 @@ static void fill_decision(const struct call *call, struct decision *d)
 		.unit = c->identity.unit ? c->identity.unit : "",
 		.profile = p->name,
 		.pid = proc ? proc->tgid : 0,
-		.tid = (pid_t)call->req->pid,
+		.tid = call->tid,
 		.uid = proc ? proc->uid : c->identity.uid,
 		.gid = proc ? proc->gid : c->identity.gid,
 		.comm = proc ? proc->comm : "",
@@ -204,7 +213,7 @@ static int kill_target(struct worker *w, struct call *call)
 	fd = (int)syscall(SYS_pidfd_open, call->facts.proc->tgid, 0);
 	if (fd < 0)
 		return -errno;
-	if (!notif_valid(call->client->listener, call->req->id))
+	if (!notif_valid(call->client->listener, call->id))
 		return -ENOENT;
 	return syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0 ? -errno : 0;
 }
@@ -219,10 +228,10 @@ static int answer_kill(struct worker *w, struct call *call)
 		/* It cannot be killed from here: it must not go on with the call either. */
 		decide_failure(call->client->view, &call->verdict);
 		announce(w, call);
-		return notif_error(&w->notif, call->client->listener, call->verdict.err);
+		return notif_error(&w->notif, call->client->listener, call->id, call->verdict.err);
 	}
 	/* Should the signal be slow, the call fails; usually nobody waits any more. */
-	(void)notif_error(&w->notif, call->client->listener, EPERM);
+	(void)notif_error(&w->notif, call->client->listener, call->id, EPERM);
 	return 0;
 }
 
@@ -232,16 +241,16 @@ static int answer_verdict(struct worker *w, struct call *call)
 	int fd = call->client->listener;
 
 	if (v->mode == MODE_PERMISSIVE)
-		return notif_continue(&w->notif, fd);
+		return notif_continue(&w->notif, fd, call->id);
 	switch (v->kind) {
 	case VERDICT_ALLOW:
-		return notif_continue(&w->notif, fd);
+		return notif_continue(&w->notif, fd, call->id);
 	case VERDICT_RETURN:
-		return notif_return(&w->notif, fd, v->value);
+		return notif_return(&w->notif, fd, call->id, v->value);
 	case VERDICT_KILL:
 		return answer_kill(w, call);
 	default:
-		return notif_error(&w->notif, fd, v->err);
+		return notif_error(&w->notif, fd, call->id, v->err);
 	}
 }
 
@@ -253,7 +262,8 @@ static void answer(struct worker *w, struct call *call)
 		/* The kernel refused the answer (no CONTINUE before 5.5, a bad value): deny. */
 		decide_failure(call->client->view, &call->verdict);
 		announce(w, call);
-		if (notif_error(&w->notif, call->client->listener, call->verdict.err) == 0)
+		if (notif_error(&w->notif, call->client->listener, call->id, call->verdict.err) ==
+		    0)
 			r = 0;
 	}
 	call->answered = r;
@@ -307,12 +317,12 @@ static int receive(struct worker *w, const struct client *c)
 /* -EPROTO: the client is to be retired. */
 static int worker_serve(struct worker *w, struct client *c)
 {
-	struct call call = {.client = c, .req = w->notif.req};
+	struct call call = {.client = c};
 	int r = receive(w, c);
 
 	if (r < 0)
 		return r; /* the target went, or a signal: poll tells what is left */
-	call.start_ns = now_ns();
+	take_call(w->notif.req, &call);
 	if (gather_facts(w, &call)) {
 		decide(c->view, &call.facts, c->buckets, &call.verdict);
 		worker_finish(w, &call);

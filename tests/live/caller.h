@@ -94,7 +94,7 @@ static inline bool caller_next(struct caller *c)
 
 static inline void caller_answer(struct caller *c, int64_t value)
 {
-	(void)notif_return(&c->n, c->listener, value);
+	(void)notif_return(&c->n, c->listener, c->n.req->id, value);
 }
 
 static inline void caller_end(struct caller *c)

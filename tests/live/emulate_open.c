@@ -15,7 +15,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -483,26 +482,20 @@ static void supervise(struct supervisor *s)
 	(void)rights_thread_init();
 	while (notif_receive(&n, s->listener) == 0) {
 		int fd = answer(s, n.req);
-		struct seccomp_notif_addfd add = {
-			.id = n.req->id,
-			.srcfd = (uint32_t)fd,
-			.newfd_flags = is_close_on_exec(n.req) ? O_CLOEXEC : 0,
-		};
 		int r = fd;
 
 		if (fd == -ENOTRECOVERABLE)
 			s->failed++;
 		if (fd >= 0)
-			r = ioctl(s->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
-		if (fd >= 0 && r < 0)
-			r = -errno;
+			r = notif_addfd(s->listener, n.req->id, fd,
+					is_close_on_exec(n.req) ? O_CLOEXEC : 0, false);
 		close_fd(fd);
 		if (r == -ECANCELED)
-			(void)notif_continue(&n, s->listener);
+			(void)notif_continue(&n, s->listener, n.req->id);
 		else if (r < 0)
-			(void)notif_error(&n, s->listener, -r);
+			(void)notif_error(&n, s->listener, n.req->id, -r);
 		else
-			(void)notif_return(&n, s->listener, r);
+			(void)notif_return(&n, s->listener, n.req->id, r);
 	}
 	(void)rights_restore();
 	notif_done(&n);

@@ -3,6 +3,7 @@
  * kernel_facts.c - what the design takes for granted about the kernel, tried out: should a
  * future kernel answer otherwise, this test says so before a user does.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -67,8 +68,9 @@ static void test_thread(struct notif *n)
 	check(notif_valid(fd, n->req->id), "its id is valid");
 	check(poll_for(fd, POLLIN | POLLOUT, 0) == POLLOUT,
 	      "after that it is POLLOUT: never wait for it");
-	check(notif_return(n, fd, 0x123456789abcLL) == 0, "an answer of 64 bits is taken");
-	r = notif_error(n, fd, EPERM);
+	check(notif_return(n, fd, n->req->id, 0x123456789abcLL) == 0,
+	      "an answer of 64 bits is taken");
+	r = notif_error(n, fd, n->req->id, EPERM);
 	check(r == -ENOENT || r == -EINPROGRESS, "a second answer is not");
 	pthread_join(t, NULL);
 	check(result == 0x123456789abcLL, "and arrives");
@@ -79,7 +81,9 @@ static void test_thread(struct notif *n)
 
 /* ---- a target that dies ------------------------------------------------------------- */
 
-static pid_t start_target(int *ret_listener)
+/* A child that runs RUN(DATA) under the filter. */
+static pid_t start_target(bool killable, int *ret_listener, int (*run)(const void *),
+			  const void *data)
 {
 	int p[2];
 	pid_t pid;
@@ -88,11 +92,10 @@ static pid_t start_target(int *ret_listener)
 		exit(99);
 	pid = fork();
 	if (pid == 0) {
-		int fd = load_getppid(true);
+		int fd = load_getppid(killable);
 
 		(void)!write(p[1], &fd, sizeof(fd));
-		for (;;)
-			(void)syscall(SYS_getppid);
+		_exit(run(data));
 	}
 	if (read(p[0], ret_listener, sizeof(int)) != sizeof(int))
 		exit(99);
@@ -104,10 +107,17 @@ static pid_t start_target(int *ret_listener)
 	return pid;
 }
 
+static int call_for_ever(const void *data)
+{
+	for (;;)
+		(void)syscall(SYS_getppid);
+	return data != NULL;
+}
+
 static void test_death(struct notif *n)
 {
 	int fd;
-	pid_t pid = start_target(&fd);
+	pid_t pid = start_target(true, &fd, call_for_ever, NULL);
 
 	check(fd >= 0 && notif_is_listener(fd), "a listener is taken over by pidfd_getfd");
 	check(poll_for(fd, POLLIN, 2000) == POLLIN, "the target calls");
@@ -115,7 +125,85 @@ static void test_death(struct notif *n)
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	check(!notif_valid(fd, n->req->id), "a dead target's id is not valid");
-	check(notif_continue(n, fd) == -ENOENT, "and cannot be answered: ENOENT");
+	check(notif_continue(n, fd, n->req->id) == -ENOENT, "and cannot be answered: ENOENT");
+	close(fd);
+}
+
+/* ---- a signal ends a call -------------------------------------------------------------- */
+
+#define RESTART_SYSCALL 512 /* the kernel's ERESTARTSYS */
+
+static volatile sig_atomic_t handled;
+
+static void handle(int sig)
+{
+	(void)sig;
+	handled = 1;
+}
+
+/* 0: answered 7; 1: EINTR; 2: something else. And 10 more where no handler ran. */
+static int call_with_handler(const void *flags)
+{
+	struct sigaction act = {.sa_handler = handle, .sa_flags = *(const int *)flags};
+	long r;
+
+	(void)sigaction(SIGUSR1, &act, NULL);
+	r = syscall(SYS_getppid);
+	return (r == 7 ? 0 : r < 0 && errno == EINTR ? 1 : 2) + (handled ? 0 : 10);
+}
+
+/* What a notification is answered is handled as what the call itself had returned. */
+static void test_restart(struct notif *n, int flags, int wanted, const char *name)
+{
+	int fd, status;
+	pid_t pid = start_target(true, &fd, call_with_handler, &flags);
+	uint64_t id;
+
+	if (poll_for(fd, POLLIN, 2000) != POLLIN || notif_receive(n, fd) < 0)
+		exit(99);
+	id = n->req->id;
+	kill(pid, SIGUSR1);
+	check(notif_valid(fd, id), "a signal leaves the notification as it is");
+	check(notif_error(n, fd, id, RESTART_SYSCALL) == 0, "ERESTARTSYS is an answer");
+	if (flags & SA_RESTART) {
+		check(poll_for(fd, POLLIN, 2000) == POLLIN && notif_receive(n, fd) == 0,
+		      "the call is made again after the handler");
+		(void)notif_return(n, fd, n->req->id, 7);
+	}
+	waitpid(pid, &status, 0);
+	check(WIFEXITED(status) && WEXITSTATUS(status) == wanted, name);
+	close(fd);
+}
+
+/* ---- a descriptor for the target ----------------------------------------------------------- */
+
+static int call_for_descriptor(const void *data)
+{
+	int fd = (int)syscall(SYS_getppid);
+
+	(void)data;
+	return fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(fd, F_GETFL) >= 0 ? fd : 0;
+}
+
+static void test_addfd(struct notif *n, bool send)
+{
+	int fd, src = open("/dev/null", O_RDONLY | O_CLOEXEC), path, status, r;
+	pid_t pid = start_target(!send, &fd, call_for_descriptor, NULL);
+
+	path = open("/dev/null", O_PATH | O_CLOEXEC);
+	if (poll_for(fd, POLLIN, 2000) != POLLIN || notif_receive(n, fd) < 0)
+		exit(99);
+	check(notif_addfd(fd, n->req->id, path, O_CLOEXEC, send) == -EBADF,
+	      "an O_PATH descriptor cannot be put into a target");
+	r = notif_addfd(fd, n->req->id, src, O_CLOEXEC, send);
+	check(r > 0, send ? "another one can, as the answer" : "another one can");
+	if (!send)
+		(void)notif_return(n, fd, n->req->id, r);
+	waitpid(pid, &status, 0);
+	check(WIFEXITED(status) && WEXITSTATUS(status) == r, "and its number arrives");
+	check(notif_addfd(fd, n->req->id, src, 0, send) == -ENOENT, "but in none that is gone");
+	close(src);
+	close(path);
 	close(fd);
 }
 
@@ -146,6 +234,10 @@ int main(void)
 		return 99;
 	test_thread(&n);
 	test_death(&n);
+	test_restart(&n, SA_RESTART, 0, "and has its second answer");
+	test_restart(&n, 0, 1, "without SA_RESTART it is EINTR");
+	test_addfd(&n, false);
+	test_addfd(&n, true);
 	test_not_listeners();
 	notif_done(&n);
 	printf("1..%d\n", tests);

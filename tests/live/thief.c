@@ -26,7 +26,7 @@ static void *steal(void *data)
 	while (!atomic_load(&stop))
 		if (notif_receive(&n, listener) == 0) {
 			atomic_fetch_add(&stolen, 1);
-			(void)notif_continue(&n, listener);
+			(void)notif_continue(&n, listener, n.req->id);
 		}
 	return data;
 }
