@@ -5,6 +5,7 @@
  */
 #include "client/private.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -258,6 +259,8 @@ static int take_client(struct private *p)
 		return -ENOMEM;
 	}
 	p->view = NULL;
+	c->killable = p->features.wait_killable;
+	c->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	r = worker_adopt(p->worker, c);
 	if (r < 0) {
 		client_free(c);

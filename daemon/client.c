@@ -104,6 +104,7 @@ struct client *client_new(uint64_t id, int listener, struct identity *identity, 
 	}
 	c->id = id;
 	c->listener = listener;
+	c->root_fd = -1;
 	c->view = view;
 	c->identity = *identity;
 	memset(identity, 0, sizeof(*identity));
@@ -115,6 +116,7 @@ void client_free(struct client *c)
 	if (!c)
 		return;
 	close_fd(c->listener);
+	close_fd(c->root_fd);
 	identity_done(&c->identity);
 	view_free(c->view);
 	free(c->buckets);

@@ -27,6 +27,8 @@ struct client {
 	TAILQ_ENTRY(client) entry; /* of the table; main thread */
 	uint64_t id;		   /* shown as c<id> */
 	int listener;
+	bool killable; /* its filter has WAIT_KILLABLE_RECV */
+	int root_fd;   /* what its files are named below, O_PATH; -1: they cannot be named */
 	enum client_origin origin;
 	struct identity identity;
 	char *command; /* what the registering process was, for people: comm or container id */
@@ -50,8 +52,8 @@ size_t client_table_count_uid(const struct client_table *t, uid_t uid);
 struct client *client_table_first(struct client_table *t);
 struct client *client_next(struct client *c);
 
-/* A client of nothing yet: VIEW, ID's strings and LISTENER are taken over. NULL: no memory
- * (nothing taken). */
+/* A client of nothing yet, without a root: VIEW, ID's strings and LISTENER are taken over. NULL: no
+ * memory (nothing taken). */
 struct client *client_new(uint64_t id, int listener, struct identity *identity, struct view *view);
 void client_free(struct client *c);
 

@@ -34,8 +34,9 @@
 #define OPEN_PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
 #define OPEN_MODE	(S_IRWXU | S_IRWXG | S_IRWXO | S_ISUID | S_ISGID | S_ISVTX)
 #define SMALL_FILE_MAX	INT32_MAX
-#define HOW_SIZE_MIN	24 /* of struct open_how, OPEN_HOW_SIZE_VER0 */
-#define TTY_MAJOR	5  /* /dev/tty is 5:0 */
+#define HOW_SIZE_MIN	24   /* of struct open_how, OPEN_HOW_SIZE_VER0 */
+#define CUT_AT_ONCE	2048 /* blocks of 512 bytes */
+#define TTY_MAJOR	5    /* /dev/tty is 5:0 */
 
 static bool has(const struct emulate_open *o, uint64_t flags)
 {
@@ -187,10 +188,12 @@ static int find(const struct emulate *e, struct emulate_open *o)
 	};
 	bool nofollow = has(o, O_NOFOLLOW) || (has(o, O_CREAT) && has(o, O_EXCL));
 	unsigned flags = (nofollow ? RESOLVE_LINK : 0u) | (has(o, O_CREAT) ? RESOLVE_ENTRY : 0u);
-	int r = root < 0 ? root : rights_assume(e->rights);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (root < 0)
+		return root;
+	if (rights_assume(e->rights) < 0)
+		return -ENOTRECOVERABLE;
 	r = resolve(&ctx, o->path, flags, o->how.resolve, &o->found);
 	if (rights_raise() < 0)
 		return -ENOTRECOVERABLE;
@@ -355,9 +358,11 @@ static int check_existing(const struct emulate *e, const struct emulate_open *o)
 	return 0;
 }
 
-/* Can this object be opened at once? */
+/* Can this object be opened at once? Cutting off much takes its time. */
 static bool opens_at_once(const struct emulate *e, const struct emulate_open *o)
 {
+	if (has(o, O_TRUNC) && o->st.stx_blocks > CUT_AT_ONCE)
+		return false;
 	return (S_ISREG(o->st.stx_mode) || S_ISDIR(o->st.stx_mode)) &&
 	       is_prompt((void *)e, o->found.fd);
 }

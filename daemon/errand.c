@@ -8,11 +8,18 @@
 
 #include "proto/base.h"
 
-#define MOUNTS_KEPT 8 /* mount namespaces; a client seldom has more than one */
+#define MOUNTS_KEPT 8 /* a client seldom has more than one mount namespace and root */
+
+/* Whose list it is. While it is kept it holds its namespace and its root, so that none of these
+ * numbers can be another's. */
+struct place {
+	uint64_t ns, mount, ino;
+	uint32_t dev_major, dev_minor;
+};
 
 struct errands {
 	struct {
-		ino_t ns;
+		struct place place;
 		struct mounts *mounts;
 	} kept[MOUNTS_KEPT];
 	unsigned next;
@@ -31,23 +38,50 @@ struct errands *errands_free(struct errands *es)
 	return NULL;
 }
 
+static int find_place(int dir, struct place *ret)
+{
+	struct stat ns;
+	struct statx root;
+
+	if (fstatat(dir, "ns/mnt", &ns, 0) < 0 ||
+	    statx(dir, "root", AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &root) < 0)
+		return -errno;
+	*ret = (struct place){
+		.ns = ns.st_ino,
+		.mount = root.stx_mnt_id,
+		.ino = root.stx_ino,
+		.dev_major = root.stx_dev_major,
+		.dev_minor = root.stx_dev_minor,
+	};
+	return 0;
+}
+
+static bool same_place(const struct place *a, const struct place *b)
+{
+	return a->ns == b->ns && a->mount == b->mount && a->ino == b->ino &&
+	       a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
+}
+
 /* The mounts of the process with directory DIR of /proc, for the caller to give back. */
 static struct mounts *find_mounts(struct errands *es, int dir)
 {
+	struct place place, after;
 	struct mounts *m;
-	struct stat st;
 
-	if (fstatat(dir, "ns/mnt", &st, 0) < 0)
+	if (find_place(dir, &place) < 0)
 		return NULL;
 	for (size_t i = 0; i < MOUNTS_KEPT; i++) {
-		if (es->kept[i].mounts && es->kept[i].ns == st.st_ino)
+		if (es->kept[i].mounts && same_place(&es->kept[i].place, &place))
 			return mounts_ref(es->kept[i].mounts);
 	}
 	if (mounts_new(dir, &m) < 0)
 		return NULL;
+	/* Others may change the root meanwhile. */
+	if (find_place(dir, &after) < 0 || !same_place(&place, &after))
+		return m;
 	mounts_unref(es->kept[es->next].mounts);
 	es->kept[es->next].mounts = mounts_ref(m);
-	es->kept[es->next].ns = st.st_ino;
+	es->kept[es->next].place = place;
 	es->next = (es->next + 1) % MOUNTS_KEPT;
 	return m;
 }
@@ -89,8 +123,12 @@ int errand_begin(struct errands *es, struct errand *e, int listener, uint64_t id
 int errand_step(struct errand *e, bool may_block)
 {
 	e->emulate.may_block = may_block;
-	e->result = e->step == ERRAND_LOOK ? emulate_open_look(&e->emulate, &e->open)
-					   : emulate_open_do(&e->emulate, &e->open);
+	if (e->step == ERRAND_LOOK)
+		e->result = emulate_open_look(&e->emulate, &e->open);
+	else if (!target_valid(&e->target)) /* all that was read counts only now */
+		e->result = -ESRCH;
+	else
+		e->result = emulate_open_do(&e->emulate, &e->open);
 	return e->result;
 }
 

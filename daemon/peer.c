@@ -210,3 +210,20 @@ int peer_check_free(const struct peer *p)
 		return -ESRCH;
 	return supervised ? -EPERM : 0;
 }
+
+int peer_root(const struct peer *p)
+{
+	char path[64];
+	int fd;
+
+	if (p->pid <= 0 || p->pidfd < 0)
+		return -ESRCH;
+	(void)snprintf(path, sizeof(path), "/proc/%d/root", (int)p->pid);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	if (peer_alive(p))
+		return fd;
+	close_fd(fd);
+	return -ESRCH;
+}

@@ -26,6 +26,9 @@ struct peer {
 int peer_read(int fd, struct peer *ret);
 /* Is the process still there, and under no filter? 0, -ESRCH, -EPERM. */
 int peer_check_free(const struct peer *p);
+/* The root directory of the process, O_PATH, or -errno: -ESRCH where it is gone, or cannot be told
+ * from another of its number. */
+int peer_root(const struct peer *p);
 void peer_done(struct peer *p);
 
 #endif

@@ -82,16 +82,25 @@ static void forget_all(struct proc_cache *c)
 		entry_clear(&c->slots[i]);
 }
 
-/* Lets through what can change facts; forks alone would be most of the traffic. */
+/* Lets through what can change facts; forks alone would be most of the traffic. Our own threads
+ * change their ids with every operation that is done for a target. */
 static int connector_filter(int fd)
 {
 #define WHAT_OFFSET (NLMSG_HDRLEN + sizeof(struct cn_msg) + offsetof(struct proc_event, what))
+#define TGID_OFFSET                             \
+	(NLMSG_HDRLEN + sizeof(struct cn_msg) + \
+	 offsetof(struct proc_event, event_data.id.process_tgid))
 #define PASS(event)                                                          \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl((uint32_t)(event)), 0, 1), \
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX)
 	struct sock_filter insns[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, WHAT_OFFSET),
 		PASS(PROC_EVENT_NONE),
+		/* All that follow have the thread group at one place. */
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, TGID_OFFSET),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl((uint32_t)getpid()), 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, WHAT_OFFSET),
 		PASS(PROC_EVENT_EXEC),
 		PASS(PROC_EVENT_UID),
 		PASS(PROC_EVENT_GID),
@@ -100,6 +109,7 @@ static int connector_filter(int fd)
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
 #undef PASS
+#undef TGID_OFFSET
 #undef WHAT_OFFSET
 	struct sock_fprog prog = {ARRAY_SIZE(insns), insns};
 

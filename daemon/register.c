@@ -411,7 +411,7 @@ static bool conn_admit(struct conn *c, const struct request *q)
 	const char *bad = bad_descriptors(&c->reader);
 	char reason[REASON_MAX] = "", command[ID_MAX + 1];
 	int64_t id;
-	int rc;
+	int rc, root;
 
 	if (!bad && is_registered(s, c->reader.fds[0], c->peer.uid))
 		bad = "the listener is registered already";
@@ -430,8 +430,9 @@ static bool conn_admit(struct conn *c, const struct request *q)
 	}
 	(void)snprintf(command, sizeof(command), "%s", q->id[0] ? q->id : c->peer.comm);
 	make_printable(command);
-	id = server_admit(s, message_take_fd(&c->reader), &c->identity, TAKE_PTR(c->view), origin,
-			  command);
+	root = peer_root(&c->peer);
+	id = server_admit(s, message_take_fd(&c->reader), root < 0 ? -1 : root, &c->identity,
+			  TAKE_PTR(c->view), origin, command);
 	memset(&c->identity, 0, sizeof(c->identity));
 	if (id < 0) {
 		conn_refuse(c, "cannot be taken on: %s", strerror((int)-id));

@@ -196,8 +196,8 @@ static int reserve_ended(struct server *s)
 	return need > ev->size ? -ENOMEM : 0;
 }
 
-int64_t server_admit(struct server *s, int listener, struct identity *identity, struct view *view,
-		     enum client_origin origin, const char *command)
+int64_t server_admit(struct server *s, int listener, int root, struct identity *identity,
+		     struct view *view, enum client_origin origin, const char *command)
 {
 	struct client *c = NULL;
 	char *copy = strdup(command ? command : "");
@@ -208,12 +208,16 @@ int64_t server_admit(struct server *s, int listener, struct identity *identity, 
 	if (!c) {
 		free(copy);
 		close_fd(listener);
+		close_fd(root);
 		identity_done(identity);
 		view_free(view);
 		return -ENOMEM;
 	}
 	c->command = copy;
 	c->origin = origin;
+	c->root_fd = root;
+	/* What our launcher was told; one that does otherwise hurts itself alone. */
+	c->killable = origin == ORIGIN_LAUNCHER && s->features.wait_killable;
 	c->since_us = wall_us();
 	c->worker = least_loaded(s);
 	client_table_add(s->clients, c);

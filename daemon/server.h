@@ -58,9 +58,9 @@ void server_warn(struct server *s);
 
 /* May this uid have one more client? 0, or -EDQUOT, -EMFILE with REASON. */
 int server_may_admit(struct server *s, uid_t uid, char *reason, size_t size);
-/* A registered listener becomes a client of a worker. LISTENER, IDENTITY and VIEW are taken
- * over in any case. The id, or -errno. */
-int64_t server_admit(struct server *s, int listener, struct identity *identity, struct view *view,
-		     enum client_origin origin, const char *command);
+/* A registered listener becomes a client of a worker. LISTENER, ROOT (see struct client),
+ * IDENTITY and VIEW are taken over in any case. The id, or -errno. */
+int64_t server_admit(struct server *s, int listener, int root, struct identity *identity,
+		     struct view *view, enum client_origin origin, const char *command);
 
 #endif
