@@ -94,6 +94,38 @@ static void add_time(struct text *t, int64_t time_us, bool date)
 	add(t, "%s.%06u", buf, (unsigned)(time_us % 1000000));
 }
 
+/* A string with its quotes, so that no name passes for what follows it. */
+static void add_quoted(struct text *t, const char *prefix, const json_t *s)
+{
+	_cleanup_free_ char *quoted = json_is_string(s) ? json_dumps(s, JSON_ENCODE_ANY) : NULL;
+
+	if (!quoted)
+		return;
+	add(t, "%s", prefix);
+	add_escaped(t, quoted);
+}
+
+/* `"/etc/shadow" read, given "../shadow"`; what is about no path stands as it is. */
+static void add_detail(struct text *t, const char *detail)
+{
+	json_t *o = json_loads(detail, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *path = json_object_get(o, "path");
+	const char *access = json_string_value(json_object_get(o, "access"));
+
+	add(t, " ");
+	if (json_is_string(path)) {
+		add_quoted(t, "", path);
+		if (access) {
+			add(t, " ");
+			add_escaped(t, access);
+		}
+		add_quoted(t, ", given ", json_object_get(o, "given"));
+	} else {
+		add_escaped(t, detail);
+	}
+	json_decref(o);
+}
+
 static void add_call(struct text *t, const struct decision *d, bool args)
 {
 	const char *arch = record_arch_name(d->arch, d->nr);
@@ -108,10 +140,8 @@ static void add_call(struct text *t, const struct decision *d, bool args)
 			add(t, "%s0x%" PRIx64, i ? ", " : "", d->args[i]);
 		add(t, ")");
 	}
-	if (*d->detail) {
-		add(t, " ");
-		add_escaped(t, d->detail);
-	}
+	if (*d->detail)
+		add_detail(t, d->detail);
 }
 
 static void add_verdict(struct text *t, const struct decision *d, bool colour)

@@ -285,6 +285,15 @@ static void test_text(void **state _unused_)
 	d.spare_args = 6;
 	line(&d, DECISION_MESSAGE,
 	     "c17 nginx.service nginx[123] write() = deny EINVAL (rule quiet-stdout)");
+	d.detail = "{\"path\":\"/a \\\"b\",\"given\":\"b\",\"access\":\"read,write\"}";
+	line(&d, DECISION_MESSAGE,
+	     "c17 nginx.service nginx[123] write() \"/a \\\"b\" read,write, given \"b\" = deny "
+	     "EINVAL (rule quiet-stdout)");
+	d.detail = "{\"port\":80}";
+	line(&d, DECISION_MESSAGE,
+	     "c17 nginx.service nginx[123] write() {\"port\":80} = deny EINVAL (rule "
+	     "quiet-stdout)");
+	d.detail = "";
 	d.rule = "";
 	d.by = BY_DEFAULT;
 	d.mode = MODE_PERMISSIVE;
