@@ -537,7 +537,7 @@ static int prepare(struct handover *h)
 		say("out of memory");
 		return EXIT_LAUNCHER;
 	}
-	rc = resolve(command, &h->paths);
+	rc = resolve_command(command, &h->paths);
 	if (rc < 0) {
 		say("%s: %s", command, rc == -ENOENT ? "command not found" : strerror(-rc));
 		return rc == -ENOENT ? EXIT_NOT_FOUND : EXIT_LAUNCHER;

@@ -36,6 +36,7 @@ struct private
 	struct notif_features features;
 	char *profile;
 	struct log *log;
+	struct lane *lane; /* the worker's */
 	struct worker *worker;
 	struct message_reader reader;
 	int sock;
@@ -214,7 +215,10 @@ static int start(struct private *p)
 
 	colour = isatty(STDERR_FILENO);
 	r = log_new(&lo, &p->log, err, sizeof(err));
+	if (r == 0)
+		r = worker_lane_new(&p->lane);
 	if (r == 0) {
+		wo.lane = p->lane;
 		wo.log = p->log;
 		wo.ring = log_ring(p->log, 0);
 		r = worker_new(&wo, &p->worker);
@@ -222,6 +226,15 @@ static int start(struct private *p)
 	if (r < 0)
 		say("cannot supervise: %s", err[0] ? err : strerror(-r));
 	return r;
+}
+
+static void stop(struct private *p)
+{
+	if (p->worker)
+		worker_stop(p->worker);
+	p->lane = lane_free(p->lane);
+	p->worker = worker_free(p->worker);
+	p->log = log_free(p->log);
 }
 
 static int send_program(struct private *p)
@@ -338,8 +351,7 @@ int private_supervise(struct private *p, int sock, int signal_fd, pid_t child)
 			forward_signal(signal_fd, child);
 	}
 	/* What was decided is still to be said. */
-	p->worker = worker_free(p->worker);
-	p->log = log_free(p->log);
+	stop(p);
 	return status;
 }
 
@@ -347,8 +359,7 @@ struct private *private_free(struct private *p)
 {
 	if (!p)
 		return NULL;
-	worker_free(p->worker);
-	log_free(p->log);
+	stop(p);
 	close_fd(p->sock);
 	message_reader_done(&p->reader);
 	filter_done(&p->filter);

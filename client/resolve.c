@@ -49,7 +49,7 @@ static size_t count_elements(const char *list)
 	return n;
 }
 
-int resolve(const char *command, char ***ret)
+int resolve_command(const char *command, char ***ret)
 {
 	const char *list = getenv("PATH");
 	char **paths;

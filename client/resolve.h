@@ -8,7 +8,7 @@
 
 /* The paths that are there, in the order of PATH, ended by NULL; the caller frees each and the
  * list. 0; -ENOENT: there is none; -ENOMEM. */
-int resolve(const char *command, char ***ret);
+int resolve_command(const char *command, char ***ret);
 void resolve_free(char **paths);
 
 #endif

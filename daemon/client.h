@@ -37,6 +37,10 @@ struct client {
 	int64_t since_us;
 	struct worker *worker;
 	struct client_counters counters;
+
+	/* The worker's. */
+	unsigned away; /* operations that are with the lane */
+	bool retired;  /* it ends when they have come back */
 };
 
 struct client_table;

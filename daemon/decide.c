@@ -430,6 +430,22 @@ void decide_failure(const struct view *v, struct verdict *ret)
 	};
 }
 
+void decide_error(const struct view *v, int err, struct verdict *ret)
+{
+	const struct profile *p = v->profile;
+
+	*ret = (struct verdict){
+		.kind = VERDICT_ALLOW,
+		.err = err,
+		.rule = -1,
+		.by = BY_DEFAULT,
+		.basis = BASIS_EMULATED,
+		.mode = p->mode,
+		.log = p->log,
+	};
+	ret->record = is_recorded(ret);
+}
+
 /* Usually the filter kills these; one that is not ours may notify them. */
 static void decide_uncovered(const struct view *v, struct verdict *ret)
 {

@@ -83,10 +83,10 @@ struct bucket {
 
 struct verdict {
 	enum record_verdict kind; /* ALLOW, DENY, RETURN or KILL */
-	int err;		  /* DENY */
-	int64_t value;		  /* RETURN */
-	int rule;		  /* -1: the default */
-	enum record_by by;	  /* BY_RULE, BY_DEFAULT or BY_FAILURE */
+	int err;	   /* DENY; ALLOW: what the call failed with that the daemon did, or 0 */
+	int64_t value;	   /* RETURN */
+	int rule;	   /* -1: the default */
+	enum record_by by; /* BY_RULE, BY_DEFAULT or BY_FAILURE */
 	enum record_basis basis;
 	enum record_mode mode; /* PERMISSIVE: recorded, then let through */
 	enum log_mode log;
@@ -104,7 +104,7 @@ struct verdict {
  * where all that the call wants is in its `access`, any other one where some of it is.
  * The basis is EMULATED from the first such rule on that was asked, whichever decides: an allowed
  * call must then be done by the daemon, since what was asked about could be swapped under a call
- * that goes on by itself.
+ * that goes on by itself. Where nothing was found out yet, EMULATED says that it is to be.
  * A call of an architecture that the profile does not cover is VERDICT_KILL.
  */
 void decide(const struct view *v, const struct facts *f, struct bucket *buckets,
@@ -113,6 +113,10 @@ void decide(const struct view *v, const struct facts *f, struct bucket *buckets,
 /* The denial of last resort of this profile: DENY with its errno (never 0) by BY_FAILURE, always
  * recorded; PERMISSIVE only where nothing of the profile is enforced. */
 void decide_failure(const struct view *v, struct verdict *ret);
+
+/* There is nothing to decide: whatever the rules say, the call fails with ERR, since what it names
+ * is not there or not within reach. ALLOW with that error, by default. */
+void decide_error(const struct view *v, int err, struct verdict *ret);
 
 /* Does register value X satisfy C? Shared with tests. */
 bool cond_holds(const struct cond *c, uint64_t x);

@@ -56,8 +56,8 @@ struct emulate_open {
 /*
  * O_PATH: the kernel puts no such descriptor into another process (ADDFD: EBADF). It gives nothing
  * that stat(2) would not: whatever is opened, connected to or executed through it is decided then.
- * So a call whose flags are in registers, and cannot change any more, goes on by itself; openat2(2)
- * has them in memory and gets ENOSYS.
+ * So a call whose flags are in registers, and cannot change any more, goes on by itself, though its
+ * path may change (BASIS_UNPROVEN); openat2(2) has the flags in memory and gets ENOSYS.
  */
 /* Reads the arguments: ARGS are the registers. Where it fails there is nothing to be done() with.
  */

@@ -191,7 +191,7 @@ static int find(const struct emulate *e, struct emulate_open *o)
 	int r;
 
 	if (root < 0)
-		return root;
+		return root == -ESRCH ? root : -ENOTRECOVERABLE;
 	if (rights_assume(e->rights) < 0)
 		return -ENOTRECOVERABLE;
 	r = resolve(&ctx, o->path, flags, o->how.resolve, &o->found);

@@ -86,6 +86,13 @@ static struct mounts *find_mounts(struct errands *es, int dir)
 	return m;
 }
 
+/* The daemon's own lack of descriptors is none of the target's, whose own is found when it is given
+ * one. */
+static int own_lack(int r)
+{
+	return r == -EMFILE || r == -ENFILE ? -ENOTRECOVERABLE : r;
+}
+
 int errand_begin(struct errands *es, struct errand *e, int listener, uint64_t id, pid_t tid,
 		 enum arch arch, const struct operation_call *op, const uint64_t args[6],
 		 int client_root)
@@ -94,14 +101,16 @@ int errand_begin(struct errands *es, struct errand *e, int listener, uint64_t id
 
 	memset(&e->rights, 0, sizeof(e->rights));
 	e->open.found = (struct resolved){.fd = -1, .dir = -1};
+	e->open.how = (struct open_how){0};
+	e->open.by_kernel = false;
+	e->emulate.may_block = false;
 	e->open.path[0] = e->open.name[0] = '\0';
 	e->mounts = NULL;
 	e->step = ERRAND_LOOK;
 	r = target_open(&e->target, listener, id, tid);
 	e->begun = r == 0;
-	if (r < 0)
-		return r;
-	r = target_rights(&e->target, &e->rights);
+	if (r == 0)
+		r = target_rights(&e->target, &e->rights);
 	if (r < 0)
 		return r == -ESRCH ? r : -ENOTRECOVERABLE;
 	e->mounts = find_mounts(es, e->target.dir);
@@ -117,7 +126,7 @@ int errand_begin(struct errands *es, struct errand *e, int listener, uint64_t id
 		.client_root = client_root,
 		.arch = arch,
 	};
-	return emulate_open_read(&e->emulate, op->form, args, &e->open);
+	return own_lack(emulate_open_read(&e->emulate, op->form, args, &e->open));
 }
 
 int errand_step(struct errand *e, bool may_block)
@@ -129,6 +138,7 @@ int errand_step(struct errand *e, bool may_block)
 		e->result = -ESRCH;
 	else
 		e->result = emulate_open_do(&e->emulate, &e->open);
+	e->result = own_lack(e->result);
 	return e->result;
 }
 

@@ -94,6 +94,7 @@ static bool wait_for_work(struct lane *l)
 static void *lane_main(void *data)
 {
 	struct lane *l = data;
+	void (*done)(void) = l->o.thread_done;
 	struct lane_job *job;
 	bool busy = true;
 
@@ -108,7 +109,9 @@ static void *lane_main(void *data)
 			busy = wait_for_work(l);
 	}
 	l->threads--;
-	pthread_mutex_unlock(&l->lock);
+	pthread_mutex_unlock(&l->lock); /* the lane may be gone from here on */
+	if (done)
+		done();
 	return NULL;
 }
 

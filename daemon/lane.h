@@ -33,6 +33,7 @@ struct lane_options {
 	unsigned per_owner; /* of them at most */
 	/* In each thread before its first job; NULL: nothing. */
 	void (*thread_init)(void);
+	void (*thread_done)(void); /* and after its last */
 };
 int lane_new(const struct lane_options *o, struct lane **ret);
 /* Cancels what there is and waits a second for it; a thread that is stuck in the kernel then is

@@ -32,6 +32,8 @@ struct mounts {
 	int fd;		      /* mountinfo */
 	bool inner;	      /* the mount namespace belongs to another user namespace than ours */
 	bool stale;	      /* must be read again */
+	uint64_t root;	      /* the mount of its root, which need not be in the table */
+	bool root_prompt;
 	size_t n, size;
 	struct mount_entry *entries; /* sorted by id */
 };
@@ -141,6 +143,37 @@ static bool is_inner(int procdir)
 	return a.st_ino != b.st_ino || a.st_dev != b.st_dev;
 }
 
+static const struct mount_entry *find_entry(const struct mounts *m, uint64_t id)
+{
+	struct mount_entry key = {.id = id};
+
+	return m->n ? bsearch(&key, m->entries, m->n, sizeof(key), compare_entries) : NULL;
+}
+
+/* A root that is no mount point lies on a mount that the table leaves out. Numbers are the same in
+ * all namespaces: it may be one of ours. If not, it may have to be waited for. */
+static int find_root(struct mounts *m, int procdir)
+{
+	_cleanup_close_ int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	struct mounts ours = {.fd = fd, .inner = m->inner};
+	const struct mount_entry *e;
+	struct statx st;
+	int r = 0;
+
+	if (statx(procdir, "root", AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0)
+		return -errno;
+	if (!(st.stx_mask & STATX_MNT_ID))
+		return -EOPNOTSUPP;
+	m->root = st.stx_mnt_id;
+	if (find_entry(m, m->root))
+		return 0;
+	r = fd < 0 ? -errno : read_table(&ours);
+	e = r == 0 ? find_entry(&ours, m->root) : NULL;
+	m->root_prompt = e && e->prompt;
+	free(ours.entries);
+	return r;
+}
+
 int mounts_new(int procdir, struct mounts **ret)
 {
 	struct mounts *m = calloc(1, sizeof(*m));
@@ -154,6 +187,8 @@ int mounts_new(int procdir, struct mounts **ret)
 	m->stale = true;
 	m->fd = openat(procdir, "mountinfo", O_RDONLY | O_CLOEXEC);
 	r = m->fd < 0 ? -errno : refresh(m);
+	if (r == 0)
+		r = find_root(m, procdir);
 	if (r < 0) {
 		mounts_unref(m);
 		return r;
@@ -181,16 +216,15 @@ struct mounts *mounts_unref(struct mounts *m)
 
 static int find(struct mounts *m, uint64_t id, bool *ret_prompt)
 {
-	struct mount_entry key = {.id = id};
 	const struct mount_entry *e;
 	int r = refresh(m);
 
 	if (r < 0)
 		return r;
-	e = m->n ? bsearch(&key, m->entries, m->n, sizeof(key), compare_entries) : NULL;
-	if (!e)
+	e = find_entry(m, id);
+	if (!e && id != m->root)
 		return -ENOENT;
-	*ret_prompt = e->prompt;
+	*ret_prompt = e ? e->prompt : m->root_prompt;
 	return 0;
 }
 

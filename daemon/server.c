@@ -396,6 +396,10 @@ static int start_log(struct server *s, unsigned n, char *err, size_t err_size)
 
 static int start_workers(struct server *s, unsigned n)
 {
+	int r = worker_lane_new(&s->lane);
+
+	if (r < 0)
+		return r;
 	s->workers = calloc(n, sizeof(struct worker *));
 	if (!s->workers)
 		return -ENOMEM;
@@ -403,11 +407,12 @@ static int start_workers(struct server *s, unsigned n)
 		struct worker_options o = {
 			.log = s->log,
 			.ring = log_ring(s->log, i),
+			.lane = s->lane,
 			.ended = client_ended,
 			.data = s->events,
 		};
-		int r = worker_new(&o, &s->workers[i]);
 
+		r = worker_new(&o, &s->workers[i]);
 		if (r < 0)
 			return r;
 		s->n_workers++;
@@ -474,6 +479,9 @@ void server_stop(struct server *s)
 	service_sockets_remove();
 	s->registrar = registrar_free(s->registrar);
 	s->api = api_free(s->api);
+	for (unsigned i = 0; i < s->n_workers; i++)
+		worker_stop(s->workers[i]);
+	s->lane = lane_free(s->lane);
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_free(s->workers[i]);
 	free(s->workers);

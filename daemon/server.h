@@ -30,6 +30,7 @@ struct server {
 	struct store *store;
 	struct client_table *clients;
 	struct log *log;
+	struct lane *lane; /* of the workers */
 	struct worker **workers;
 	unsigned n_workers;
 	struct registrar *registrar;

@@ -256,6 +256,53 @@ int target_limit(struct target *t, int resource, uint64_t *ret)
 	return 0;
 }
 
+/* ---- signals --------------------------------------------------------------- */
+
+#define STATUS_TAIL 8192
+
+/* The end of /proc/TID/status, in which what is asked for stands: groups may come before it. */
+static int read_status_tail(const struct target *t, char buf[static STATUS_TAIL])
+{
+	_cleanup_close_ int fd = open_in(t, "status", O_RDONLY);
+	size_t len = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	while ((n = read(fd, buf + len, STATUS_TAIL - 1 - len)) > 0) {
+		len += (size_t)n;
+		if (len < STATUS_TAIL - 1)
+			continue;
+		memmove(buf, buf + len / 2, len - len / 2);
+		len -= len / 2;
+	}
+	buf[len] = '\0';
+	return n < 0 ? -errno : 0;
+}
+
+static uint64_t status_number(const char *status, const char *key, int base)
+{
+	const char *p = strstr(status, key);
+
+	return p ? strtoull(p + strlen(key), NULL, base) : 0;
+}
+
+enum target_signal target_signal(const struct target *t)
+{
+	char status[STATUS_TAIL];
+	uint64_t heeded;
+
+	if (read_status_tail(t, status) < 0)
+		return TARGET_SIGNAL_NONE;
+	heeded = ~(status_number(status, "\nSigBlk:", 16) | status_number(status, "\nSigIgn:", 16));
+	if (status_number(status, "\nSigPnd:", 16) & heeded)
+		return TARGET_SIGNAL_OWN;
+	if (!(status_number(status, "\nShdPnd:", 16) & heeded))
+		return TARGET_SIGNAL_NONE;
+	return status_number(status, "\nThreads:", 10) == 1 ? TARGET_SIGNAL_OWN
+							    : TARGET_SIGNAL_GROUP;
+}
+
 /* ---- directories and descriptors ------------------------------------------- */
 
 int target_root(struct target *t)

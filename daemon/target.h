@@ -58,6 +58,11 @@ int target_rights(struct target *t, struct rights *ret);
  * CAP_SYS_RESOURCE. */
 int target_limit(struct target *t, int resource, uint64_t *ret);
 
+/* Does a signal wait that a blocked system call of the thread would give way to? Its own, or one of
+ * the group, which another thread may take. Any thread of ours may ask, at any time. */
+enum target_signal { TARGET_SIGNAL_NONE, TARGET_SIGNAL_OWN, TARGET_SIGNAL_GROUP };
+enum target_signal target_signal(const struct target *t);
+
 /*
  * Descriptors, O_PATH, for the caller to close. A directory that was removed is opened all the
  * same; names below it are -ENOENT by the kernel's own word. *ret_deleted, where not NULL, is for

@@ -14,17 +14,14 @@
  * worker receives only while its ring has room for the record: a full ring
  * holds calls back in the kernel, it loses nothing and allows nothing.
  */
-#include "daemon/worker.h"
+#include "daemon/worker_impl.h"
 
-#include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 
 #include "daemon/journal.h"
-#include "daemon/notif.h"
 #include "daemon/proc.h"
 #include "proto/base.h"
 #include "proto/clock.h"
@@ -32,44 +29,6 @@
 #define RING_FULL_RETRY_MS 5
 #define FULL_TOLD_EVERY_NS 10000000000u
 #define UNBLOCK_SIGNAL	   (SIGRTMIN + 7)
-
-struct worker {
-	struct worker_options o;
-	pthread_t thread;
-	struct notif notif;
-	struct proc_cache *procs;
-	int wake; /* eventfd */
-	_Atomic bool stop;
-	_Atomic uint64_t alive_ns;
-	_Atomic unsigned receives;    /* odd: in RECV */
-	_Atomic unsigned interrupted; /* the RECV that worker_unblock() means */
-	unsigned receives_seen;	      /* by the main thread */
-	_Atomic size_t load;
-	pthread_mutex_t lock; /* of incoming */
-	struct client **incoming;
-	size_t n_incoming;
-
-	/* The thread's own. polls: one for each client, then connector, then wake. */
-	struct pollfd *polls;
-	struct client **clients;
-	size_t n, size;
-	bool held; /* the ring was full at the last look */
-	bool busy; /* the last pass served a call */
-	uint64_t told_full_ns;
-};
-
-/* A notification on its way. */
-struct call {
-	struct client *client;
-	uint64_t id;
-	pid_t tid;
-	struct facts facts;
-	struct verdict verdict;
-	uint64_t start_ns;
-	int64_t time_us;
-	struct ring_entry *entry; /* announced; NULL: no record is due */
-	int answered;		  /* 0, or the -errno of the answer */
-};
 
 /* ---- facts ------------------------------------------------------------- */
 
@@ -92,6 +51,7 @@ static void take_call(const struct seccomp_notif *req, struct call *call)
 {
 	struct facts *f = &call->facts;
 
+	call->detail = "";
 	call->start_ns = f->now_ns = now_ns();
 	call->id = req->id;
 	call->tid = (pid_t)req->pid;
@@ -101,8 +61,7 @@ static void take_call(const struct seccomp_notif *req, struct call *call)
 		f->args[i] = req->data.args[i];
 }
 
-/* What is of this moment. False: the notification is not valid any more. */
-static bool gather_facts(struct worker *w, struct call *call)
+bool worker_look(struct worker *w, struct call *call)
 {
 	const struct facts *f = &call->facts;
 	int a = arch_from_audit(f->arch, f->nr);
@@ -133,10 +92,10 @@ static void fill_decision(const struct call *call, struct decision *d)
 		.arch = call->facts.arch,
 		.syscall = "",
 		.nr = call->facts.nr,
-		.detail = "",
+		.detail = call->detail,
 		.rule = v->rule >= 0 ? p->rules[v->rule].name : "",
 		.verdict = v->kind,
-		.err = v->kind == VERDICT_DENY ? v->err : 0,
+		.err = v->err,
 		.value = v->kind == VERDICT_RETURN ? v->value : 0,
 		.basis = v->basis,
 		.by = v->by,
@@ -235,16 +194,44 @@ static int answer_kill(struct worker *w, struct call *call)
 	return 0;
 }
 
+/* What the daemon did for the target: an error, or a descriptor, which goes in first. */
+static int answer_result(struct worker *w, struct call *call)
+{
+	const struct client *c = call->client;
+	int r = call->result;
+
+	if (r >= 0) {
+		r = notif_addfd(c->listener, call->id, r, call->fd_flags, !c->killable);
+		if (r >= 0 && !c->killable)
+			return 0;
+		if (r >= 0)
+			return notif_return(&w->notif, c->listener, call->id, r);
+		if (r != -EMFILE && r != -ENFILE && r != -ENOMEM)
+			return r;
+		/* The target may not have it: as open(2) says. */
+		if (call->entry && call->verdict.kind == VERDICT_ALLOW)
+			call->entry->err = -r;
+	}
+	return notif_error(&w->notif, c->listener, call->id, -r);
+}
+
+static int answer_through(struct worker *w, struct call *call)
+{
+	if (call->done)
+		return answer_result(w, call);
+	return notif_continue(&w->notif, call->client->listener, call->id);
+}
+
 static int answer_verdict(struct worker *w, struct call *call)
 {
 	const struct verdict *v = &call->verdict;
 	int fd = call->client->listener;
 
 	if (v->mode == MODE_PERMISSIVE)
-		return notif_continue(&w->notif, fd, call->id);
+		return answer_through(w, call);
 	switch (v->kind) {
 	case VERDICT_ALLOW:
-		return notif_continue(&w->notif, fd, call->id);
+		return answer_through(w, call);
 	case VERDICT_RETURN:
 		return notif_return(&w->notif, fd, call->id, v->value);
 	case VERDICT_KILL:
@@ -269,9 +256,8 @@ static void answer(struct worker *w, struct call *call)
 	call->answered = r;
 }
 
-/* The one end of a notification: the record is announced before the answer, completed and
- * committed after it. */
-static void worker_finish(struct worker *w, struct call *call)
+/* The record is announced before the answer, completed and committed after it. */
+void worker_finish(struct worker *w, struct call *call)
 {
 	call->time_us = wall_us();
 	announce(w, call);
@@ -287,6 +273,11 @@ static void worker_finish(struct worker *w, struct call *call)
 		count(call->client, call->answered < 0 ? VERDICT_ERROR : call->verdict.kind,
 		      call->verdict.by);
 	atomic_store_explicit(&call->client->counters.last_us, call->time_us, memory_order_relaxed);
+}
+
+void worker_gone(struct client *c)
+{
+	count(c, VERDICT_GONE, BY_RULE);
 }
 
 /* ---- the way of a notification ------------------------------------------ */
@@ -323,17 +314,21 @@ static int worker_serve(struct worker *w, struct client *c)
 	if (r < 0)
 		return r; /* the target went, or a signal: poll tells what is left */
 	take_call(w->notif.req, &call);
-	if (gather_facts(w, &call)) {
-		decide(c->view, &call.facts, c->buckets, &call.verdict);
-		worker_finish(w, &call);
-	} else {
-		/* Nobody is there to be answered, and nobody's call to be recorded. */
-		count(c, VERDICT_GONE, BY_RULE);
+	if (!worker_look(w, &call)) {
+		worker_gone(c);
+		return 0;
 	}
+	/* Without knowing what an operation is about: where a rule asks for that, the verdict is a
+	 * failure, and EMULATED. No limit was counted then, since that would have decided. */
+	decide(c->view, &call.facts, c->buckets, &call.verdict);
+	if (call.verdict.basis == BASIS_EMULATED)
+		worker_op_serve(w, &call);
+	else
+		worker_finish(w, &call);
 	return 0;
 }
 
-static void wake(struct worker *w)
+void worker_wake(struct worker *w)
 {
 	uint64_t one = 1;
 
@@ -367,7 +362,12 @@ static void retire(struct worker *w, size_t i)
 	w->clients[i] = w->clients[w->n];
 	w->polls[i] = w->polls[w->n];
 	atomic_fetch_sub_explicit(&w->load, 1, memory_order_relaxed);
-	w->o.ended(c, w->o.data);
+	if (c->away == 0 || w->stopped) {
+		w->o.ended(c, w->o.data);
+		return;
+	}
+	c->retired = true; /* it ends when the last of them has come back */
+	worker_ops_cancel(w, c);
 }
 
 static void take_incoming(struct worker *w)
@@ -378,7 +378,7 @@ static void take_incoming(struct worker *w)
 	pthread_mutex_lock(&w->lock);
 	while (w->n_incoming > 0) {
 		if (w->n == w->size && !grow(w)) {
-			wake(w); /* tried again on the next pass */
+			worker_wake(w); /* tried again on the next pass */
 			break;
 		}
 		w->clients[w->n] = w->incoming[--w->n_incoming];
@@ -409,13 +409,14 @@ static void hold(struct worker *w, bool full)
 static int wait_for_events(struct worker *w)
 {
 	bool full = !ring_has_room(w->o.ring);
+	int timeout = full ? RING_FULL_RETRY_MS : worker_ops_timeout(w);
 
 	if (full != w->held)
 		hold(w, full);
 	w->polls[w->n] =
 		(struct pollfd){.fd = w->busy ? proc_cache_fd(w->procs) : -1, .events = POLLIN};
 	w->polls[w->n + 1] = (struct pollfd){.fd = w->wake, .events = POLLIN};
-	return poll(w->polls, w->n + 2, full ? RING_FULL_RETRY_MS : -1);
+	return poll(w->polls, w->n + 2, timeout);
 }
 
 /* The end of a client is no call. */
@@ -456,6 +457,7 @@ static void *worker_main(void *data)
 	struct worker *w = data;
 	bool woken;
 
+	(void)rights_thread_init(); /* where it failed, operations are denied */
 	while (!atomic_load(&w->stop)) {
 		atomic_store_explicit(&w->alive_ns, now_ns(), memory_order_relaxed);
 		if (wait_for_events(w) < 0)
@@ -464,7 +466,10 @@ static void *worker_main(void *data)
 		serve_ready(w);
 		if (woken)
 			take_incoming(w);
+		worker_ops_settle(w);
+		worker_ops_watch(w);
 	}
+	rights_thread_done();
 	return NULL;
 }
 
@@ -484,7 +489,7 @@ int worker_adopt(struct worker *w, struct client *c)
 	pthread_mutex_unlock(&w->lock);
 	if (!list)
 		return -ENOMEM;
-	wake(w);
+	worker_wake(w);
 	return 0;
 }
 
@@ -500,7 +505,7 @@ uint64_t worker_alive_ns(const struct worker *w)
 
 void worker_ping(struct worker *w)
 {
-	wake(w);
+	worker_wake(w);
 }
 
 void worker_unblock(struct worker *w)
@@ -538,6 +543,8 @@ static int start_thread(struct worker *w)
 
 static void worker_destroy(struct worker *w)
 {
+	if (!worker_ops_done(w))
+		return;
 	proc_cache_free(w->procs);
 	notif_done(&w->notif);
 	close_fd(w->wake);
@@ -551,17 +558,18 @@ static void worker_destroy(struct worker *w)
 int worker_new(const struct worker_options *o, struct worker **ret)
 {
 	struct worker *w = calloc(1, sizeof(*w));
-	int r = -ENOMEM;
+	int r = -ENOMEM, ops;
 
 	if (!w)
 		return -ENOMEM;
 	w->o = *o;
 	pthread_mutex_init(&w->lock, NULL);
+	ops = worker_ops_init(w);
 	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	w->procs = proc_cache_new();
 	if (w->wake < 0)
 		r = -errno;
-	else if (w->procs && grow(w))
+	else if (ops == 0 && w->procs && grow(w))
 		r = notif_init(&w->notif);
 	atomic_store(&w->alive_ns, now_ns());
 	if (r == 0)
@@ -574,13 +582,22 @@ int worker_new(const struct worker_options *o, struct worker **ret)
 	return 0;
 }
 
+void worker_stop(struct worker *w)
+{
+	if (w->stopped)
+		return;
+	atomic_store(&w->stop, true);
+	worker_wake(w);
+	pthread_join(w->thread, NULL);
+	w->stopped = true;
+}
+
 struct worker *worker_free(struct worker *w)
 {
 	if (!w)
 		return NULL;
-	atomic_store(&w->stop, true);
-	wake(w);
-	pthread_join(w->thread, NULL);
+	worker_stop(w);
+	worker_ops_drop(w);
 	while (w->n > 0)
 		retire(w, w->n - 1);
 	while (w->n_incoming > 0)

@@ -6,11 +6,13 @@
 #define SECCOMPD_DAEMON_WORKER_H
 
 #include "daemon/client.h"
+#include "daemon/lane.h"
 #include "daemon/log.h"
 
 struct worker_options {
 	struct log *log;
 	struct ring *ring;
+	struct lane *lane; /* for what may block; ended between worker_stop() and worker_free() */
 	/* Called by the worker's thread when a client's last process is gone: the worker has let
 	 * go of it, the callee owns it. Must be quick and thread-safe. */
 	void (*ended)(struct client *c, void *data);
@@ -19,8 +21,12 @@ struct worker_options {
 
 struct worker;
 int worker_new(const struct worker_options *o, struct worker **ret);
-/* Ends the thread. Clients that it still has are handed to `ended`, unanswered calls stay
- * with the kernel. */
+/* A lane for workers: threads that can do operations for targets. 0 or -errno. */
+int worker_lane_new(struct lane **ret);
+/* Ends the thread. */
+void worker_stop(struct worker *w);
+/* Ends the thread, if need be. Clients that it still has are handed to `ended`, unanswered calls
+ * stay with the kernel. */
 struct worker *worker_free(struct worker *w);
 /* Any thread. The worker owns C until `ended`. */
 int worker_adopt(struct worker *w, struct client *c);

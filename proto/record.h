@@ -91,8 +91,8 @@ int decision_from_json(json_t *json, struct decision *ret, char **ret_text);
  * are escaped as \xNN, in comm a backslash too. Local time.
  * Text: "2026-11-24 10:00:00.123456 c1 nginx.service nginx[123] write(0x1, ...) = deny EINVAL
  *        (rule quiet-stdout)", without spare_args; what the call was about follows it, as
- * "openat(...) "/etc/shadow" read, given "../shadow"". The short form leaves the date, the arguments and
- * the unit out; message is text without date and time, for the journal. */
+ * "openat(...) "/etc/shadow" read, given "../shadow"". The short form leaves the date, the
+ * arguments and the unit out; message is text without date and time, for the journal. */
 enum decision_style { DECISION_TEXT, DECISION_SHORT, DECISION_MESSAGE };
 void decision_print(FILE *f, const struct decision *d, enum decision_style style, bool colour);
 /* The same line without its newline into BUF, always ended by NUL; cut where it does not fit.

@@ -105,22 +105,22 @@ static void add_quoted(struct text *t, const char *prefix, const json_t *s)
 	add_escaped(t, quoted);
 }
 
-/* `"/etc/shadow" read, given "../shadow"`; what is about no path stands as it is. */
+/* `"/etc/shadow" read, given "../shadow"`, or what of it is known; what is about no path stands as
+ * it is. */
 static void add_detail(struct text *t, const char *detail)
 {
 	json_t *o = json_loads(detail, JSON_REJECT_DUPLICATES, NULL);
-	const json_t *path = json_object_get(o, "path");
+	const json_t *path = json_object_get(o, "path"), *given = json_object_get(o, "given");
 	const char *access = json_string_value(json_object_get(o, "access"));
 
-	add(t, " ");
-	if (json_is_string(path)) {
-		add_quoted(t, "", path);
-		if (access) {
-			add(t, " ");
-			add_escaped(t, access);
-		}
-		add_quoted(t, ", given ", json_object_get(o, "given"));
-	} else {
+	add_quoted(t, " ", path);
+	if (json_is_string(path) && access) {
+		add(t, " ");
+		add_escaped(t, access);
+	}
+	add_quoted(t, json_is_string(path) ? ", given " : " given ", given);
+	if (!json_is_string(path) && !json_is_string(given)) {
+		add(t, " ");
 		add_escaped(t, detail);
 	}
 	json_decref(o);

@@ -289,6 +289,9 @@ static void test_text(void **state _unused_)
 	line(&d, DECISION_MESSAGE,
 	     "c17 nginx.service nginx[123] write() \"/a \\\"b\" read,write, given \"b\" = deny "
 	     "EINVAL (rule quiet-stdout)");
+	d.detail = "{\"given\":\"b\"}";
+	line(&d, DECISION_MESSAGE,
+	     "c17 nginx.service nginx[123] write() given \"b\" = deny EINVAL (rule quiet-stdout)");
 	d.detail = "{\"port\":80}";
 	line(&d, DECISION_MESSAGE,
 	     "c17 nginx.service nginx[123] write() {\"port\":80} = deny EINVAL (rule "
