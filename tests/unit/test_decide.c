@@ -316,6 +316,139 @@ static void failure_test(void **state)
 	view_free(v);
 }
 
+/* ---- operations ------------------------------------------------------------------------ */
+
+#define OPEN(...)  "  - {" __VA_ARGS__ "}\n"
+#define OPENS	   "default: deny\nerrno: EUSERS\nrules:\n"
+#define READ	   ACCESS_READ
+#define READ_WRITE (ACCESS_READ | ACCESS_WRITE)
+
+static const struct {
+	const char *profile, *name;
+	unsigned access;
+	enum record_verdict kind;
+	const char *rule;
+	enum record_by by;
+	enum record_basis basis;
+} op_rows[] = {
+	{OPENS OPEN("name: r, open: {}, action: allow"), "/etc/x", READ_WRITE, VERDICT_ALLOW, "r",
+	 BY_RULE, BASIS_EMULATED},
+	{OPENS OPEN("name: r, open: {path: /etc/**}, action: allow"), "/etc/a/b", READ,
+	 VERDICT_ALLOW, "r", BY_RULE, BASIS_EMULATED},
+	{OPENS OPEN("name: r, open: {path: /etc/**}, action: allow"), "/usr/x", READ, VERDICT_DENY,
+	 "", BY_DEFAULT, BASIS_EMULATED},
+	{OPENS OPEN("name: r, open: {path: [/srv/*, /etc/*]}, action: allow"), "/etc/x", READ,
+	 VERDICT_ALLOW, "r", BY_RULE, BASIS_EMULATED},
+	{OPENS OPEN("name: r, open: {path: 'pipe:*'}, action: allow"), "pipe:[1]", READ,
+	 VERDICT_ALLOW, "r", BY_RULE, BASIS_EMULATED},
+	/* an allowance is for no more than it names, a denial for all that it names */
+	{OPENS OPEN("name: r, open: {access: read}, action: allow"), "/x", READ, VERDICT_ALLOW, "r",
+	 BY_RULE, BASIS_EMULATED},
+	{OPENS OPEN("name: r, open: {access: read}, action: allow"), "/x", READ_WRITE, VERDICT_DENY,
+	 "", BY_DEFAULT, BASIS_EMULATED},
+	{OPENS OPEN("name: r, open: {access: [read, write]}, action: allow"), "/x",
+	 READ_WRITE | ACCESS_CREATE, VERDICT_DENY, "", BY_DEFAULT, BASIS_EMULATED},
+	{OPENS OPEN("name: d, open: {access: write}, action: deny")
+		 OPEN("name: r, open: {}, action: allow"),
+	 "/x", READ_WRITE, VERDICT_DENY, "d", BY_RULE, BASIS_EMULATED},
+	{OPENS OPEN("name: d, open: {access: write}, action: return, value: 0")
+		 OPEN("name: r, open: {}, action: allow"),
+	 "/x", READ, VERDICT_ALLOW, "r", BY_RULE, BASIS_EMULATED},
+	/* the first rule that matches; its basis */
+	{OPENS OPEN("name: d, open: {path: /etc/s*}, action: deny")
+		 OPEN("name: r, open: {path: /etc/**}, action: allow"),
+	 "/etc/shadow", READ, VERDICT_DENY, "d", BY_RULE, BASIS_EMULATED},
+	{OPENS OPEN("name: s, syscall: openat, action: allow")
+		 OPEN("name: d, open: {}, action: deny"),
+	 "/x", READ, VERDICT_ALLOW, "s", BY_RULE, BASIS_REGISTERS},
+	{OPENS OPEN("name: d, open: {path: /x}, action: deny")
+		 OPEN("name: s, syscall: openat, action: allow"),
+	 "/y", READ, VERDICT_ALLOW, "s", BY_RULE, BASIS_EMULATED},
+	/* nothing was found out */
+	{OPENS OPEN("name: r, open: {}, action: allow"), NULL, 0, VERDICT_DENY, "", BY_FAILURE,
+	 BASIS_EMULATED},
+	{OPENS OPEN("name: s, syscall: openat, action: allow")
+		 OPEN("name: d, open: {}, action: deny"),
+	 NULL, 0, VERDICT_ALLOW, "s", BY_RULE, BASIS_REGISTERS},
+};
+
+static void operation_test(void **state)
+{
+	(void)state;
+	profile_operations = true;
+	for (size_t i = 0; i < ARRAY_SIZE(op_rows); i++) {
+		struct view *v = view_of(op_rows[i].profile, NULL);
+		struct facts f = call_of("openat", 0, NULL);
+		struct verdict got;
+
+		if (op_rows[i].name)
+			f.op = (struct op_facts){OPERATION_OPEN, op_rows[i].access,
+						 op_rows[i].name};
+		assert_non_null(view_operation(v, ARCH_X86_64, f.nr));
+		decide(v, &f, NULL, &got);
+		if (got.kind != op_rows[i].kind || got.by != op_rows[i].by ||
+		    got.basis != op_rows[i].basis ||
+		    strcmp(rule_name(v, &got), op_rows[i].rule) != 0)
+			fail_msg("row %zu: %s: %s rule '%s' by %s, %s", i, op_rows[i].profile,
+				 record_verdict_names[got.kind], rule_name(v, &got),
+				 record_by_names[got.by], record_basis_names[got.basis]);
+		view_free(v);
+	}
+	profile_operations = false;
+}
+
+/* A limit is counted when its rule decides, and not while an operation is still to be looked at. */
+static void operation_limit_test(void **state)
+{
+	struct facts f = call_of("openat", 0, NULL);
+	struct bucket buckets[1] = {{0}};
+	struct verdict got;
+	struct view *v;
+
+	(void)state;
+	profile_operations = true;
+	v = view_of(OPENS OPEN("name: r, open: {}, limit: {rate: 1/s, burst: 1}, action: allow"),
+		    NULL);
+	decide(v, &f, buckets, &got);
+	assert_int_equal(got.by, BY_FAILURE);
+	f.op = (struct op_facts){OPERATION_OPEN, READ, "/x"};
+	decide(v, &f, buckets, &got);
+	assert_int_equal(got.kind, VERDICT_ALLOW);
+	decide(v, &f, buckets, &got);
+	assert_int_equal(got.kind, VERDICT_DENY);
+	assert_int_equal(got.by, BY_DEFAULT);
+	view_free(v);
+	profile_operations = false;
+}
+
+/* What fails whatever the rules say is recorded as a plain allow is. */
+static void error_test(void **state)
+{
+	static const struct {
+		const char *profile;
+		bool record;
+	} profiles[] = {
+		{"default: deny\n", false},
+		{"default: kill\nlog: each\n", true},
+		{"default: deny\nlog: changes\n", true},
+		{"default: allow\nlog: none\n", false},
+	};
+	struct verdict got;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(profiles); i++) {
+		struct view *v = view_of(profiles[i].profile, NULL);
+
+		decide_error(v, ENOENT, &got);
+		assert_int_equal(got.kind, VERDICT_ALLOW);
+		assert_int_equal(got.err, ENOENT);
+		assert_int_equal(got.by, BY_DEFAULT);
+		assert_int_equal(got.basis, BASIS_EMULATED);
+		assert_int_equal(got.record, profiles[i].record);
+		view_free(v);
+	}
+}
+
 /* ---- when: fixed at registration --------------------------------------------------- */
 
 static void static_test(void **state)
@@ -608,6 +741,9 @@ int main(void)
 		cmocka_unit_test(arch_test),
 		cmocka_unit_test(arch_permissive_test),
 		cmocka_unit_test(failure_test),
+		cmocka_unit_test(operation_test),
+		cmocka_unit_test(operation_limit_test),
+		cmocka_unit_test(error_test),
 		cmocka_unit_test(static_test),
 		cmocka_unit_test(static_nobody_test),
 		cmocka_unit_test(dynamic_test),

@@ -239,11 +239,51 @@ static void contract_test(void **state)
 	diag_done(&d);
 }
 
+/* Where operations are taken. */
+static const struct diag_row op_rows[] = {
+	{RULE "open: 1" NEXT "action: deny\n", {"3:11: 'open' is a mapping, as {} or {path: ...}"}},
+	{RULE "open: {paht: /x}" NEXT "action: deny\n", {"3:12: did you mean 'path'?"}},
+	{RULE "open: {path: etc/x}" NEXT "action: deny\n",
+	 {"3:18: no absolute path, expected a path such as /etc/nginx/**"}},
+	{RULE "open: {path: [/x, {a: b}]}" NEXT "action: deny\n", {"3:23: expected a path"}},
+	{RULE "open: {path: []}" NEXT "action: deny\n", {"3:18: an empty list"}},
+	{RULE "open: {access: raed}" NEXT "action: deny\n", {"3:20: did you mean 'read'?"}},
+	{RULE "open: {}" NEXT "args: {flags: 1}" NEXT "action: deny\n",
+	 {"4:5: 'args' matches registers"}},
+	{RULE "open: {}" NEXT "connect: {}" NEXT "action: deny\n",
+	 {"4:5: one subject, but 'connect' is given beside 'open'"}},
+	{RULE "connect: {}" NEXT "action: deny\n",
+	 {"3:5: operation 'connect' is not supported yet"}},
+	{RULE "open: {}" NEXT "action: kill-thread\n",
+	 {"3:5: only the kernel can do 'kill-thread', but only the daemon can tell whether its "
+	  "'open' holds"}},
+	{RULE "open: {}\n    action: allow\n  - syscall: openat\n    action: trap\n",
+	 {"5:5: only the kernel can do 'trap', but openat may match the earlier rule"}},
+};
+
+static void operation_test(void **state)
+{
+	(void)state;
+	profile_operations = true;
+	for (size_t i = 0; i < ARRAY_SIZE(op_rows); i++) {
+		struct diag d = {0};
+		struct profile *p = NULL;
+		const char *text = op_rows[i].text;
+
+		assert_int_equal(profile_parse("t", "t.yaml", text, strlen(text), &p, &d), -EINVAL);
+		if (!diag_row_check(&op_rows[i], &d))
+			fail_msg("row %zu: %s", i, text);
+		diag_done(&d);
+	}
+	profile_operations = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_test),
 		cmocka_unit_test(contract_test),
+		cmocka_unit_test(operation_test),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
