@@ -18,12 +18,12 @@
 
 #define SEND_FDS_MAX 253 /* the kernel's */
 
-/* A filter that notifies getppid(2) alone: its listener, or -errno. */
-static inline int load_getppid(bool wait_killable)
+/* A filter that notifies system call NR alone: its listener, or -errno. */
+static inline int load_one(int nr, bool wait_killable)
 {
 	struct sock_filter insns[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)nr, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -31,6 +31,11 @@ static inline int load_getppid(bool wait_killable)
 
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	return notif_load(&prog, wait_killable);
+}
+
+static inline int load_getppid(bool wait_killable)
+{
+	return load_one(SYS_getppid, wait_killable);
 }
 
 /* TEXT with the N descriptors of FDS; FLAGS (MSG_NOSIGNAL among them) and result as sendmsg(2)'s.
