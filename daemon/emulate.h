@@ -34,7 +34,7 @@ struct emulate {
  * open, creat, openat, openat2. Results, of all functions: 0 or a descriptor; -EAGAIN where
  * may_block is false: to be done again where it may; any other -errno is the answer to the target,
  * but that
- *   -ESRCH    the target is gone
+ *   -ESRCH    the target is gone, where its notification is not valid any more
  *   -ENOTRECOVERABLE  it cannot be worked out: the configured denial
  */
 struct emulate_open {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "daemon/notif.h"
 #include "proto/base.h"
 
 #define MOUNTS_KEPT 8 /* a client seldom has more than one mount namespace and root */
@@ -109,6 +110,8 @@ int errand_begin(struct errands *es, struct errand *e, int listener, uint64_t id
 	e->step = ERRAND_LOOK;
 	r = target_open(&e->target, listener, id, tid);
 	e->begun = r == 0;
+	if (r == -ESRCH && notif_valid(listener, id))
+		return -ENOTRECOVERABLE; /* of a pid namespace that is not seen from here */
 	if (r == 0)
 		r = target_rights(&e->target, &e->rights);
 	if (r < 0)

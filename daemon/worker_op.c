@@ -175,7 +175,7 @@ static void answer_errno(struct call *call, int r)
 {
 	const struct view *v = call->client->view;
 
-	call->done = r != -ENOTRECOVERABLE && r != -ESTALE && r != -ESRCH;
+	call->done = r != -ENOTRECOVERABLE && r != -ESTALE;
 	call->result = r;
 	if (!call->done)
 		decide_failure(v, &call->verdict);
@@ -237,7 +237,7 @@ static void go_on(struct worker *w, struct op_work *work)
 	struct errand *e = &work->errand;
 
 	for (;;) {
-		/* One that is still there, but not to be seen from here, is to be answered. */
+		/* There are files as well that say so when they are opened. */
 		if (e->result == -ESRCH && !notif_valid(call->client->listener, call->id)) {
 			gone(w, work);
 			return;
@@ -327,6 +327,8 @@ void worker_ops_settle(struct worker *w)
 {
 	struct op_work *work;
 
+	if (TAILQ_EMPTY(&w->ops.away))
+		return;
 	take_returned(w);
 	while ((work = TAILQ_FIRST(&w->ops.to_settle)) && ring_has_room(w->o.ring))
 		settle(w, work, came_back);
