@@ -479,6 +479,15 @@ static int step_last(struct walk *w, const struct component *c, struct resolved 
 	return found_object(w, c->slash, ret);
 }
 
+/* A name is too long only where names may be looked up at all. */
+static int too_long(struct walk *w)
+{
+	int fd = step_open(w, w->cur, ".", O_DIRECTORY, 0);
+
+	close_fd(fd);
+	return fd < 0 ? fd : -ENAMETOOLONG;
+}
+
 /* One component. 1: found; 0: there is more to walk. */
 static int step(struct walk *w, struct resolved *ret)
 {
@@ -489,7 +498,7 @@ static int step(struct walk *w, struct resolved *ret)
 		return found_object(w, true, ret);
 	r = next_component(w, &c);
 	if (r < 0)
-		return r;
+		return too_long(w);
 	if (strcmp(c.name, "..") == 0)
 		return step_dotdot(w, &c);
 	if (!c.last || strcmp(c.name, ".") == 0)
