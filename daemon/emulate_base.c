@@ -74,7 +74,7 @@ int emulate_find(const struct emulate *e, int dirfd, const char *path, unsigned 
 	int r;
 
 	if (root < 0)
-		return root;
+		return root == -ESRCH ? root : -ENOTRECOVERABLE;
 	if (rights_assume(e->rights) < 0)
 		return -ENOTRECOVERABLE;
 	r = resolve(&ctx, path, flags, how, ret);

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "daemon/emulate_base.h"
 #include "proto/base.h"
 
 /* The kernel's, which the C library hides where files are large anyway. */
@@ -75,16 +76,10 @@ static int check_how(const struct emulate_open *o)
 	return errno == ENOENT ? 0 : -errno;
 }
 
-/* i386 has half registers; x32 has the kernel look at whole ones. */
-static uint64_t whole_register(const struct emulate *e, uint64_t reg)
-{
-	return e->arch == ARCH_X86 ? (uint32_t)reg : reg;
-}
-
 static int read_how(const struct emulate *e, const uint64_t args[6], struct emulate_open *o)
 {
-	int r = target_read_struct(e->target, whole_register(e, args[2]),
-				   whole_register(e, args[3]), HOW_SIZE_MIN, &o->how,
+	int r = target_read_struct(e->target, emulate_register(e, args[2]),
+				   emulate_register(e, args[3]), HOW_SIZE_MIN, &o->how,
 				   sizeof(o->how));
 
 	return r < 0 ? r : check_how(o);
@@ -100,8 +95,8 @@ int emulate_open_read(const struct emulate *e, enum operation_form form, const u
 	ret->small_files = ret->by_kernel = false;
 	ret->found = (struct resolved){.fd = -1, .dir = -1};
 	ret->dirfd = form == FORM_OPENAT || form == FORM_OPENAT2 ? (int)args[0] : AT_FDCWD;
-	ret->path_addr =
-		whole_register(e, ret->dirfd == AT_FDCWD && form < FORM_OPENAT ? args[0] : args[1]);
+	ret->path_addr = emulate_register(
+		e, ret->dirfd == AT_FDCWD && form < FORM_OPENAT ? args[0] : args[1]);
 	switch (form) {
 	case FORM_OPEN:
 		how_of_flags(e, args[1], args[2], ret);
@@ -129,74 +124,12 @@ int emulate_open_read(const struct emulate *e, enum operation_form form, const u
 
 /* ---- what is meant ---------------------------------------------------------------- */
 
-static int open_own(void *data, int dirfd, const char *name, const struct open_how *how)
-{
-	const struct emulate *e = data;
-	struct open_how copy = *how;
-	int fd, r = rights_raise();
-
-	if (r < 0)
-		return r;
-	fd = (int)syscall(SYS_openat2, dirfd, name, &copy, sizeof(copy));
-	fd = fd < 0 ? -errno : fd;
-	r = rights_assume(e->rights);
-	if (r < 0) {
-		close_fd(fd);
-		return r;
-	}
-	return fd;
-}
-
-static bool is_prompt(void *data, int fd)
-{
-	const struct emulate *e = data;
-	bool prompt;
-
-	return e->mounts && mounts_find(e->mounts, fd, &prompt) == 0 && prompt;
-}
-
-/* The descriptors that the walk starts from; the caller closes those >= 0. */
-static int start_of(const struct emulate *e, const struct emulate_open *o, int *ret_root)
-{
-	int fd = -ENOENT;
-
-	*ret_root = target_root(e->target);
-	if (*ret_root < 0)
-		return *ret_root;
-	if (*o->path != '/' || (o->how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)))
-		fd = o->dirfd == AT_FDCWD ? target_cwd(e->target, NULL)
-					  : target_path_fd(e->target, o->dirfd);
-	return fd;
-}
-
 static int find(const struct emulate *e, struct emulate_open *o)
 {
-	_cleanup_close_ int root = -1;
-	_cleanup_close_ int start = start_of(e, o, &root);
-	struct resolve_ctx ctx = {
-		.root = root,
-		.start = start,
-		.fsuid = e->rights->fsuid,
-		.tgid = e->tgid,
-		.tid = e->target->tid,
-		.inner_tgid = e->inner_tgid,
-		.inner_tid = e->inner_tid,
-		.may_block = e->may_block,
-		.is_prompt = is_prompt,
-		.open_own = open_own,
-		.data = (void *)e,
-	};
 	bool nofollow = has(o, O_NOFOLLOW) || (has(o, O_CREAT) && has(o, O_EXCL));
 	unsigned flags = (nofollow ? RESOLVE_LINK : 0u) | (has(o, O_CREAT) ? RESOLVE_ENTRY : 0u);
-	int r;
+	int r = emulate_find(e, o->dirfd, o->path, flags, o->how.resolve, &o->found);
 
-	if (root < 0)
-		return root == -ESRCH ? root : -ENOTRECOVERABLE;
-	if (rights_assume(e->rights) < 0)
-		return -ENOTRECOVERABLE;
-	r = resolve(&ctx, o->path, flags, o->how.resolve, &o->found);
-	if (rights_raise() < 0)
-		return -ENOTRECOVERABLE;
 	/* Nothing that open(2) makes has a slash behind it. */
 	return r == 0 && has(o, O_CREAT) && o->found.slash && *o->found.last ? -EISDIR : r;
 }
@@ -233,48 +166,14 @@ static unsigned access_of(const struct emulate_open *o)
 	return access;
 }
 
-/* The name of DIR with ENTRY below it. */
-static int entry_name(const struct emulate *e, int dir, const char *entry, char *buf, size_t size)
-{
-	int r = resolve_name(dir, e->client_root, buf, size);
-	size_t len;
-
-	if (r < 0)
-		return r;
-	len = strlen(buf);
-	if (len > 0 && buf[len - 1] == '/')
-		len--;
-	if ((size_t)snprintf(buf + len, size - len, "/%s", entry) >= size - len)
-		return -ENAMETOOLONG;
-	return 0;
-}
-
-/* What is on none of the mounts has no place in the tree, though its name looks so. */
-static int name_elsewhere(char *name)
-{
-	if (strncmp(name, "/memfd:", strlen("/memfd:")) != 0)
-		return -ENOTRECOVERABLE;
-	memmove(name, name + 1, strlen(name));
-	return 0;
-}
-
-/* An object that has no name below the client's root, or is on none of the target's mounts (what
- * was handed to it from elsewhere), is nothing that a rule could be asked about. */
 static int name_it(const struct emulate *e, struct emulate_open *o)
 {
 	int fd = o->found.fd >= 0 ? o->found.fd : o->found.dir;
-	bool prompt;
-	int r;
+	const char *entry = o->found.fd < 0 ? o->found.last : NULL;
 
-	if (o->found.fd < 0)
-		r = entry_name(e, fd, o->found.last, o->name, sizeof(o->name));
-	else if (has(o, TMPFILE_BIT))
-		r = entry_name(e, fd, "#tmpfile", o->name, sizeof(o->name));
-	else
-		r = resolve_name(fd, e->client_root, o->name, sizeof(o->name));
-	if (r == 0 && *o->name == '/' && e->mounts && mounts_find(e->mounts, fd, &prompt) < 0)
-		r = name_elsewhere(o->name);
-	return r == 0 || r == -EAGAIN ? r : -ENOTRECOVERABLE;
+	if (o->found.fd >= 0 && has(o, TMPFILE_BIT))
+		entry = "#tmpfile";
+	return emulate_name(e, fd, entry, o->name, sizeof(o->name));
 }
 
 int emulate_open_look(const struct emulate *e, struct emulate_open *o)
@@ -364,7 +263,7 @@ static bool opens_at_once(const struct emulate *e, const struct emulate_open *o)
 	if (has(o, O_TRUNC) && o->st.stx_blocks > CUT_AT_ONCE)
 		return false;
 	return (S_ISREG(o->st.stx_mode) || S_ISDIR(o->st.stx_mode)) &&
-	       is_prompt((void *)e, o->found.fd);
+	       emulate_is_prompt(e, o->found.fd);
 }
 
 static int own_flags(const struct emulate_open *o)
@@ -423,7 +322,7 @@ static int check(const struct emulate *e, const struct emulate_open *o)
 	int r;
 
 	if (o->found.fd < 0)
-		return e->may_block || is_prompt((void *)e, o->found.dir) ? 0 : -EAGAIN;
+		return e->may_block || emulate_is_prompt(e, o->found.dir) ? 0 : -EAGAIN;
 	r = check_existing(e, o);
 	if (r < 0)
 		return r;
