@@ -5,26 +5,12 @@
 #ifndef SECCOMPD_TESTS_LIVE_CALLER_H
 #define SECCOMPD_TESTS_LIVE_CALLER_H
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "daemon/notif.h"
-#include "proto/base.h"
-
-static int tests, failures;
-
-static inline void check(bool ok, const char *name)
-{
-	tests++;
-	failures += !ok;
-	printf("%sok %d - %s\n", ok ? "" : "not ", tests, name);
-	fflush(stdout);
-}
+#include "tests/helpers.h"
+#include "tests/tap.h"
 
 struct caller {
 	pid_t pid;
@@ -38,20 +24,6 @@ static inline long call(uint64_t a, uint64_t b, uint64_t c)
 	return syscall(SYS_getppid, a, b, c);
 }
 
-static inline int caller_filter(void)
-{
-	struct sock_filter insns[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = {ARRAY_SIZE(insns), insns};
-
-	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return notif_load(&prog, true);
-}
-
 /* A child that runs RUN(DATA) under the filter and ends. */
 static inline void caller_start(struct caller *c, void (*run)(void *), void *data)
 {
@@ -63,7 +35,7 @@ static inline void caller_start(struct caller *c, void (*run)(void *), void *dat
 	c->pid = fork();
 	if (c->pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		fd = caller_filter();
+		fd = load_getppid(true);
 		if (write(from[1], &fd, sizeof(fd)) != sizeof(fd) || read(to[0], &b, 1) != 1)
 			_exit(99);
 		close(fd);

@@ -29,6 +29,7 @@
 #include "daemon/emulate_modify.h"
 #include "daemon/notif.h"
 #include "proto/base.h"
+#include "tests/tap.h"
 
 #define N_BLOCKS   300
 #define BLOCK	   12 /* calls on one tree */
@@ -38,15 +39,7 @@
 #define LISTENER   30
 #define VALUE_SIZE 70000
 
-static int tests, failures;
 static char top[] = "/tmp/emulate.XXXXXX";
-
-static void check(bool ok, const char *name)
-{
-	tests++;
-	failures += !ok;
-	printf("%sok %d - %s\n", ok ? "" : "not ", tests, name);
-}
 
 /* ---- the trees ---------------------------------------------------------------------- */
 
@@ -1119,6 +1112,5 @@ int main(void)
 	mounts_unref(s.mounts);
 	(void)umount2(top, MNT_DETACH);
 	(void)rmdir(top);
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return tap_done();
 }

@@ -29,20 +29,13 @@
 #include "daemon/emulate.h"
 #include "daemon/notif.h"
 #include "proto/base.h"
+#include "tests/tap.h"
 
 #define N_CASES	 8000
 #define OTHER_ID 65534
 #define RETRIES	 16
 
-static int tests, failures;
 static char top[] = "/tmp/emulate.XXXXXX";
-
-static void check(bool ok, const char *name)
-{
-	tests++;
-	failures += !ok;
-	printf("%sok %d - %s\n", ok ? "" : "not ", tests, name);
-}
 
 /* ---- the trees ------------------------------------------------------------------- */
 
@@ -641,6 +634,5 @@ int main(void)
 	mounts_unref(mounts);
 	(void)umount2(top, MNT_DETACH);
 	(void)rmdir(top);
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return tap_done();
 }

@@ -11,15 +11,7 @@
 #include <sys/wait.h>
 
 #include "tests/helpers.h"
-
-static int tests, failures;
-
-static void check(bool ok, const char *name)
-{
-	tests++;
-	failures += !ok;
-	printf("%sok %d - %s\n", ok ? "" : "not ", tests, name);
-}
+#include "tests/tap.h"
 
 /* ---- a target that shares our descriptors until it is told apart --------------------- */
 
@@ -240,6 +232,5 @@ int main(void)
 	test_addfd(&n, true);
 	test_not_listeners();
 	notif_done(&n);
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return tap_done();
 }

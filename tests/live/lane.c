@@ -12,20 +12,13 @@
 
 #include "daemon/lane.h"
 #include "proto/base.h"
+#include "tests/tap.h"
 
 #define THREADS	  8
 #define PER_OWNER 3
 #define ROUNDS	  2000
 
-static int tests, failures;
 static char fifo[] = "/tmp/lane.XXXXXX/fifo";
-
-static void check(bool ok, const char *name)
-{
-	tests++;
-	failures += !ok;
-	printf("%sok %d - %s\n", ok ? "" : "not ", tests, name);
-}
 
 struct job {
 	struct lane_job lane;
@@ -142,6 +135,5 @@ int main(void)
 	(void)unlink(fifo);
 	*slash = '\0';
 	(void)rmdir(fifo);
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return tap_done();
 }

@@ -12,16 +12,9 @@
 
 #include "daemon/mounts.h"
 #include "proto/base.h"
+#include "tests/tap.h"
 
-static int tests, failures;
 static char top[] = "/tmp/mounts.XXXXXX";
-
-static void check(bool ok, const char *name)
-{
-	tests++;
-	failures += !ok;
-	printf("%sok %d - %s\n", ok ? "" : "not ", tests, name);
-}
 
 static bool prompt(struct mounts *m, const char *path, int want)
 {
@@ -97,6 +90,5 @@ int main(void)
 	mounts_unref(m);
 	check(mounts_new(-1, &m) < 0, "without a process there is no table");
 	(void)rmdir(top);
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return tap_done();
 }

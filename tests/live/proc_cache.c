@@ -12,15 +12,7 @@
 
 #include "daemon/proc.h"
 #include "proto/base.h"
-
-static int tests, failures;
-
-static void check(bool ok, const char *name)
-{
-	tests++;
-	failures += !ok;
-	printf("%sok %d - %s\n", ok ? "" : "not ", tests, name);
-}
+#include "tests/tap.h"
 
 /* Takes in what the kernel has said by now: no waiting, the promise is that it is there. */
 static void drain(struct proc_cache *c)
@@ -154,6 +146,5 @@ int main(void)
 	}
 	run(cache);
 	proc_cache_free(cache);
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return tap_done();
 }

@@ -22,19 +22,12 @@
 
 #include "daemon/resolve.h"
 #include "proto/base.h"
+#include "tests/tap.h"
 
 #define N_CASES	 6000
 #define OTHER_ID 65534
 
-static int tests, failures;
 static char top[] = "/tmp/resolve.XXXXXX";
-
-static void check(bool ok, const char *name)
-{
-	tests++;
-	failures += !ok;
-	printf("%sok %d - %s\n", ok ? "" : "not ", tests, name);
-}
 
 /* ---- the tree -------------------------------------------------------------------- */
 
@@ -525,6 +518,5 @@ int main(void)
 	test_entries();
 	test_names();
 	remove_tree();
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return tap_done();
 }

@@ -807,6 +807,5 @@ int main(void)
 	test_weak_daemons(&user, &root);
 	rights_thread_done();
 	must(chdir("/") == 0 && rmdir(top) == 0, top);
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return tap_done();
 }

@@ -72,7 +72,8 @@ static struct decision sample(uint64_t n)
 	};
 }
 
-static bool put_sized(struct ring *r, uint64_t n, size_t detail)
+/* Entry N with a detail of so many bytes, not committed yet. */
+static bool lay_out(struct ring *r, uint64_t n, size_t detail)
 {
 	struct decision d = sample(n);
 	_cleanup_free_ char *text = calloc(1, detail + 1);
@@ -84,6 +85,13 @@ static bool put_sized(struct ring *r, uint64_t n, size_t detail)
 	if (!e)
 		return false;
 	ring_entry_fill(e, &d, 1);
+	return true;
+}
+
+static bool put_sized(struct ring *r, uint64_t n, size_t detail)
+{
+	if (!lay_out(r, n, detail))
+		return false;
 	ring_commit(r);
 	return true;
 }
@@ -306,19 +314,10 @@ static void test_crash(void **state _unused_)
 	(void)ring_close(r);
 }
 
-/* Lays entry N out with a detail of so many bytes and announces it. */
 static bool announce(struct ring *r, uint64_t n, size_t detail)
 {
-	struct decision d = sample(n);
-	_cleanup_free_ char *text = calloc(1, detail + 1);
-	struct ring_entry *e;
-
-	memset(text, 'd', detail);
-	d.detail = text;
-	e = ring_reserve(r, ring_entry_size(&d));
-	if (!e)
+	if (!lay_out(r, n, detail))
 		return false;
-	ring_entry_fill(e, &d, 1);
 	ring_announce(r);
 	return true;
 }
